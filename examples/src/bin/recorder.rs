@@ -1,0 +1,2 @@
+//! The flight recorder.
+fn main() {}

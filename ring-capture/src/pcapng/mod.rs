@@ -1,0 +1,5 @@
+//! The pcapng file format (draft-ietf-opsawg-pcapng).
+
+mod write;
+
+pub use write::{Interface, Section, Statistics, Writer};

@@ -1,0 +1,410 @@
+//! The ring: one lane of blocks and one index for each producer, and the handle readers share.
+
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+
+use crate::block::{BlockWriter, Blocks, MIN_BLOCKS};
+use crate::index::{Index, IndexWriter};
+use crate::position::Position;
+use crate::record::{Header, Meta};
+use crate::sync::{Arc, AtomicU64, Ordering};
+
+/// How large a ring is and how many threads write to it.
+///
+/// ```
+/// let config = ring_capture::Config::default().bytes(64 << 20).producers(2);
+/// # drop(config);
+/// ```
+#[derive(Clone, Debug)]
+pub struct Config {
+    bytes: usize,
+    block_bytes: usize,
+    producers: usize,
+    lock_memory: bool,
+    seed: Option<u64>,
+}
+
+/// Why a ring could not be made.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ConfigError {
+    /// Blocks are powers of two between [`Config::LEAST_BLOCK_BYTES`] and
+    /// [`Config::MOST_BLOCK_BYTES`].
+    #[error("block size {0} is not a power of two from 4 KiB to 64 MiB")]
+    BlockBytes(usize),
+    /// Producers are counted from 1 to 65,535.
+    #[error("{0} producers: need at least one and at most 65535")]
+    Producers(usize),
+    /// Each producer needs three blocks: one to write, one spare, one of history.
+    #[error("{bytes} bytes are too few for these blocks and producers, give at least {least}")]
+    TooSmall {
+        /// What was asked for.
+        bytes: usize,
+        /// What it takes.
+        least: usize,
+    },
+    /// The memory was refused; with `lock_memory`, mind the limit on locked memory
+    /// (`RLIMIT_MEMLOCK`).
+    #[error("cannot get the ring's memory")]
+    Memory(#[source] io::Error),
+}
+
+impl ConfigError {
+    /// One word for a metric's label.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::BlockBytes(_) => "block_bytes",
+            Self::Producers(_) => "producers",
+            Self::TooSmall { .. } => "too_small",
+            Self::Memory(_) => "memory",
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            bytes: 256 << 20,
+            block_bytes: 1 << 20,
+            producers: 1,
+            lock_memory: false,
+            seed: None,
+        }
+    }
+}
+
+impl Config {
+    /// A page: for tests, and for records that are small. (The model checker wants less.)
+    pub const LEAST_BLOCK_BYTES: usize = if cfg!(loom) { 64 } else { 4 << 10 };
+    /// Larger blocks lose more history each time one is recycled and gain nothing.
+    pub const MOST_BLOCK_BYTES: usize = 64 << 20;
+
+    /// Bytes of records to keep, over all producers: default 256 MiB. Rounded down to whole
+    /// blocks. The index takes about one hundredth on top; [`Ring::memory_bytes`] tells.
+    pub fn bytes(mut self, bytes: usize) -> Self {
+        self.bytes = bytes;
+        self
+    }
+
+    /// Bytes of one block: default 1 MiB, a power of two from 4 KiB to 64 MiB. A record never
+    /// crosses a block, so large records want large blocks: segmentation offload on loopback makes
+    /// packets of 64 KiB.
+    pub fn block_bytes(mut self, bytes: usize) -> Self {
+        self.block_bytes = bytes;
+        self
+    }
+
+    /// Threads that write, each with its own share of the memory: default 1.
+    pub fn producers(mut self, count: usize) -> Self {
+        self.producers = count;
+        self
+    }
+
+    /// Lock the memory into RAM (`mlock`): default off.
+    pub fn lock_memory(mut self, lock: bool) -> Self {
+        self.lock_memory = lock;
+        self
+    }
+
+    /// The seed of [`FlowKey::hash`](crate::FlowKey::hash): default random, so that nobody outside
+    /// can choose flows that share a bucket.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.seed = Some(seed);
+        self
+    }
+
+    fn blocks_each(&self) -> Result<usize, ConfigError> {
+        let valid = Self::LEAST_BLOCK_BYTES..=Self::MOST_BLOCK_BYTES;
+        if !self.block_bytes.is_power_of_two() || !valid.contains(&self.block_bytes) {
+            return Err(ConfigError::BlockBytes(self.block_bytes));
+        }
+        if self.producers == 0 || self.producers > usize::from(u16::MAX) {
+            return Err(ConfigError::Producers(self.producers));
+        }
+        let blocks = self.bytes / self.producers / self.block_bytes;
+        if blocks < MIN_BLOCKS {
+            let least = MIN_BLOCKS * self.block_bytes * self.producers;
+            return Err(ConfigError::TooSmall { bytes: self.bytes, least });
+        }
+        Ok(blocks)
+    }
+}
+
+/// The readers' handle: cheap to clone, shared by any number of threads.
+///
+/// Reading never delays a producer: a reader holds one block at a time, and a producer that comes
+/// to a held block goes round it.
+#[derive(Clone, Debug)]
+pub struct Ring {
+    shared: Arc<Shared>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) lanes: Box<[Lane]>,
+    seed: u64,
+}
+
+/// What one producer writes and everybody reads.
+#[derive(Debug)]
+pub(crate) struct Lane {
+    pub(crate) blocks: Arc<Blocks>,
+    pub(crate) index: Index,
+    counters: Counters,
+}
+
+/// Written by one producer, read by anybody: each is a plain count, ordered with nothing.
+#[derive(Debug)]
+struct Counters {
+    pushed: AtomicU64,
+    pushed_bytes: AtomicU64,
+    dropped_pinned: AtomicU64,
+    dropped_too_large: AtomicU64,
+}
+
+/// The sole right to append to one lane of the ring. One thread owns it; it can be sent to another.
+#[derive(Debug)]
+pub struct Producer {
+    shared: Arc<Shared>,
+    lane: u16,
+    writer: BlockWriter,
+    index: IndexWriter,
+    counts: Stats,
+}
+
+/// Why a record was not taken. It is counted in [`Stats`] as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum PushError {
+    /// Longer than [`Ring::max_record_bytes`]: cut it first.
+    #[error("record of {len} bytes is longer than the {max} that fit in a block")]
+    TooLarge {
+        /// Its length.
+        len: usize,
+        /// The longest that is taken.
+        max: usize,
+    },
+    /// Every block is held by a reader: too many of them, or one that has leaked its hold.
+    #[error("every block of this producer is held by readers")]
+    AllPinned,
+}
+
+impl PushError {
+    /// One word for a metric's label.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::TooLarge { .. } => "too_large",
+            Self::AllPinned => "all_pinned",
+        }
+    }
+}
+
+/// What a ring, or one producer of it, has done so far.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Stats {
+    /// Records taken.
+    pub pushed: u64,
+    /// Bytes of those records, headers of the ring not counted.
+    pub pushed_bytes: u64,
+    /// Records lost because readers held every block.
+    pub dropped_pinned: u64,
+    /// Records refused for their length.
+    pub dropped_too_large: u64,
+    /// Holds of readers at this moment: a number that stays up is a leak.
+    pub pins: u64,
+}
+
+/// How far back the ring reaches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct History {
+    /// The earliest timestamp it still holds, Unix nanoseconds.
+    pub oldest_ns: u64,
+    /// The latest.
+    pub newest_ns: u64,
+}
+
+impl History {
+    /// The time between the two.
+    pub fn span(&self) -> std::time::Duration {
+        std::time::Duration::from_nanos(self.newest_ns.saturating_sub(self.oldest_ns))
+    }
+}
+
+impl Ring {
+    /// Makes a ring and its producers: all the memory there will ever be is taken and touched now.
+    ///
+    /// # Errors
+    ///
+    /// When the sizes do not fit together or the memory is refused.
+    pub fn new(config: &Config) -> Result<(Self, Vec<Producer>), ConfigError> {
+        let blocks_each = config.blocks_each()?;
+        let shift = config.block_bytes.trailing_zeros();
+        let (mut lanes, mut writers) = (Vec::new(), Vec::new());
+        for _ in 0..config.producers {
+            let (blocks, writer) =
+                Blocks::new(blocks_each, shift, config.lock_memory).map_err(ConfigError::Memory)?;
+            let (index, index_writer) = Index::new(blocks_each << shift);
+            lanes.push(Lane { blocks, index, counters: Counters::new() });
+            writers.push((writer, index_writer));
+        }
+        let seed = config.seed.unwrap_or_else(|| RandomState::new().hash_one("flow"));
+        let shared = Arc::new(Shared { lanes: lanes.into(), seed });
+        let producers = (0..).zip(writers).map(|(lane, (writer, index))| Producer {
+            shared: Arc::clone(&shared),
+            lane,
+            writer,
+            index,
+            counts: Stats::default(),
+        });
+        let producers = producers.collect();
+        Ok((Self { shared }, producers))
+    }
+
+    pub(crate) fn lanes(&self) -> &[Lane] {
+        &self.shared.lanes
+    }
+
+    /// The seed for [`FlowKey::hash`](crate::FlowKey::hash) in this ring.
+    pub fn seed(&self) -> u64 {
+        self.shared.seed
+    }
+
+    /// The longest record a producer takes.
+    pub fn max_record_bytes(&self) -> usize {
+        self.shared.max_record_bytes()
+    }
+
+    /// Memory of the whole ring, index included.
+    pub fn memory_bytes(&self) -> usize {
+        let lane = |l: &Lane| (l.blocks.count() << l.blocks.shift()) + l.index.memory_bytes();
+        self.lanes().iter().map(lane).sum()
+    }
+
+    /// Counts over all producers.
+    pub fn stats(&self) -> Stats {
+        self.lanes().iter().map(Lane::stats).fold(Stats::default(), |a, b| Stats {
+            pushed: a.pushed + b.pushed,
+            pushed_bytes: a.pushed_bytes + b.pushed_bytes,
+            dropped_pinned: a.dropped_pinned + b.dropped_pinned,
+            dropped_too_large: a.dropped_too_large + b.dropped_too_large,
+            pins: a.pins + b.pins,
+        })
+    }
+
+    /// Counts of each producer.
+    pub fn producer_stats(&self) -> impl Iterator<Item = Stats> + '_ {
+        self.lanes().iter().map(Lane::stats)
+    }
+
+    /// How far back every producer's records reach: the oldest instant from which none that was
+    /// pushed has been recycled. `None` before the first record.
+    pub fn history(&self) -> Option<History> {
+        self.producer_history().flatten().reduce(|a, b| History {
+            oldest_ns: a.oldest_ns.max(b.oldest_ns),
+            newest_ns: a.newest_ns.max(b.newest_ns),
+        })
+    }
+
+    /// How far back each producer's records reach.
+    pub fn producer_history(&self) -> impl Iterator<Item = Option<History>> + '_ {
+        self.lanes().iter().map(Lane::history)
+    }
+}
+
+impl Shared {
+    fn max_record_bytes(&self) -> usize {
+        MAX_RECORD_BYTES.min((1 << self.lanes[0].blocks.shift()) - Header::BYTES)
+    }
+}
+
+impl Lane {
+    fn stats(&self) -> Stats {
+        // Relaxed: counts, ordered with nothing.
+        Stats {
+            pushed: self.counters.pushed.load(Ordering::Relaxed),
+            pushed_bytes: self.counters.pushed_bytes.load(Ordering::Relaxed),
+            dropped_pinned: self.counters.dropped_pinned.load(Ordering::Relaxed),
+            dropped_too_large: self.counters.dropped_too_large.load(Ordering::Relaxed),
+            pins: self.blocks.pins(),
+        }
+    }
+
+    fn history(&self) -> Option<History> {
+        // From the newest block back to the first that is gone: a block that a reader holds may
+        // outlive younger ones, and would promise more than is there.
+        let mut history: Option<History> = None;
+        for serial in self.blocks.serials().rev() {
+            let Some(pin) = self.blocks.pin(serial) else { break };
+            if let Some((first, last)) = pin.times_ns() {
+                let so_far = history.unwrap_or(History { oldest_ns: first, newest_ns: last });
+                history = Some(History {
+                    oldest_ns: so_far.oldest_ns.min(first),
+                    newest_ns: so_far.newest_ns.max(last),
+                });
+            }
+        }
+        history
+    }
+}
+
+impl Counters {
+    fn new() -> Self {
+        let zero = || AtomicU64::new(0);
+        Self {
+            pushed: zero(),
+            pushed_bytes: zero(),
+            dropped_pinned: zero(),
+            dropped_too_large: zero(),
+        }
+    }
+}
+
+impl Producer {
+    /// Appends a record: one copy of its bytes, no allocation, no waiting, no system call.
+    ///
+    /// # Errors
+    ///
+    /// When it is too large, or readers hold every block; both are counted.
+    #[inline]
+    pub fn push(&mut self, meta: &Meta, bytes: &[u8]) -> Result<Position, PushError> {
+        let lane = &self.shared.lanes[usize::from(self.lane)];
+        let max = self.shared.max_record_bytes();
+        if bytes.len() > max {
+            self.counts.dropped_too_large += 1;
+            lane.counters.dropped_too_large.store(self.counts.dropped_too_large, Ordering::Relaxed);
+            return Err(PushError::TooLarge { len: bytes.len(), max });
+        }
+        if !self.writer.reserve(Header::record_bytes(bytes.len())) {
+            self.counts.dropped_pinned += 1;
+            lane.counters.dropped_pinned.store(self.counts.dropped_pinned, Ordering::Relaxed);
+            return Err(PushError::AllPinned);
+        }
+        let (serial, offset) = self.writer.place();
+        let shift = lane.blocks.shift();
+        let position = Position::new(serial, offset, shift);
+        let (prev, skip) = self.index.links(&lane.index, meta.flow, serial, shift);
+        let header = Header { meta: *meta, captured: bytes.len() as u32, prev, skip };
+        self.writer.copy(&header.encode());
+        self.writer.copy(bytes);
+        self.writer.commit(meta.flow, meta.timestamp_ns);
+        self.index.publish(&lane.index, meta.flow, position);
+        self.counts.pushed += 1;
+        self.counts.pushed_bytes += bytes.len() as u64;
+        lane.counters.pushed.store(self.counts.pushed, Ordering::Relaxed);
+        lane.counters.pushed_bytes.store(self.counts.pushed_bytes, Ordering::Relaxed);
+        Ok(position)
+    }
+
+    /// The longest record [`push`](Self::push) takes.
+    pub fn max_record_bytes(&self) -> usize {
+        self.shared.max_record_bytes()
+    }
+
+    /// The seed for [`FlowKey::hash`](crate::FlowKey::hash) in this ring.
+    pub fn seed(&self) -> u64 {
+        self.shared.seed
+    }
+}
+
+/// The longest packet that segmentation offload makes is 64 KiB today and 256 KiB with BIG TCP.
+const MAX_RECORD_BYTES: usize = 256 << 10;

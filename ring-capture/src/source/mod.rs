@@ -1,0 +1,4 @@
+//! Where frames come from.
+
+#[cfg(all(feature = "afpacket", target_os = "linux"))]
+pub mod afpacket;

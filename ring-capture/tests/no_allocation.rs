@@ -1,0 +1,55 @@
+//! After construction, pushing allocates nothing; nor does holding, scanning or dropping.
+
+#![cfg(not(loom))]
+
+use std::alloc::{GlobalAlloc, Layout, System};
+use std::cell::Cell;
+
+use ring_capture::{Config, Meta, Ring, Window};
+
+struct Counting;
+
+thread_local! {
+    static ALLOCATIONS: Cell<u64> = const { Cell::new(0) };
+}
+
+// SAFETY: every call goes to the system allocator unchanged.
+unsafe impl GlobalAlloc for Counting {
+    unsafe fn alloc(&self, layout: Layout) -> *mut u8 {
+        ALLOCATIONS.set(ALLOCATIONS.get() + 1);
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.alloc(layout) }
+    }
+
+    unsafe fn dealloc(&self, at: *mut u8, layout: Layout) {
+        // SAFETY: the caller's promises are passed on.
+        unsafe { System.dealloc(at, layout) }
+    }
+}
+
+#[global_allocator]
+static ALLOCATOR: Counting = Counting;
+
+#[test]
+fn pushing_and_scanning_allocate_nothing_per_record() {
+    let config = Config::default().bytes(1 << 20).block_bytes(64 << 10);
+    let (ring, mut producers) = Ring::new(&config).expect("a mebibyte");
+    let count = if cfg!(miri) { 2_000 } else { 100_000 };
+
+    let before = ALLOCATIONS.get();
+    for number in 0..count {
+        let meta = Meta { timestamp_ns: number, flow: number % 50, ..Meta::default() };
+        producers[0].push(&meta, &[0; 300]).expect("nobody reads");
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0, "by pushing");
+
+    let before = ALLOCATIONS.get();
+    let mut scan = ring.scan(&Window::ALL, |_| true);
+    let mut records = 0;
+    while scan.next().is_some() {
+        records += 1;
+    }
+    drop(scan);
+    assert!(records > 1_000);
+    assert_eq!(ALLOCATIONS.get() - before, 1, "by a scan: its cursors, once");
+}

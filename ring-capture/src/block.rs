@@ -82,7 +82,7 @@ impl Blocks {
         shift: u32,
         lock: bool,
     ) -> io::Result<(Arc<Self>, BlockWriter)> {
-        debug_assert!(count >= MIN_BLOCKS && count <= u32::MAX as usize);
+        debug_assert!(count >= MIN_BLOCKS && u32::try_from(count).is_ok());
         let bytes = count
             .checked_mul(1 << shift)
             .ok_or_else(|| io::Error::new(io::ErrorKind::InvalidInput, "ring size out of range"))?;

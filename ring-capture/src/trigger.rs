@@ -75,21 +75,18 @@ pub struct Recorder {
 impl Recorder {
     /// Takes a trigger.
     pub fn trigger(&mut self, trigger: Trigger) -> Accepted {
-        match self.waiting.iter_mut().find(|r| r.trigger.flow == trigger.flow) {
-            Some(recording) => {
-                recording.further_reasons.push(trigger.reason);
-                Accepted::Joined
-            }
-            None => {
-                self.waiting.push(Recording {
-                    trigger,
-                    further_reasons: Vec::new(),
-                    packets: Vec::new(),
-                    incomplete: false,
-                });
-                Accepted::Begun
-            }
+        let same = |r: &&mut Recording| r.trigger.flow == trigger.flow;
+        if let Some(recording) = self.waiting.iter_mut().find(same) {
+            recording.further_reasons.push(trigger.reason);
+            return Accepted::Joined;
         }
+        self.waiting.push(Recording {
+            trigger,
+            further_reasons: Vec::new(),
+            packets: Vec::new(),
+            incomplete: false,
+        });
+        Accepted::Begun
     }
 
     /// When the next recording is due: Unix nanoseconds.

@@ -1,1 +1,30 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod sample;
+mod decay;
+mod cadence;
+mod moments;
+mod quantile;
+mod season;
+mod trend;
+mod tail;
+mod shift;
+mod flatline;
+mod config;
+mod signal;
+mod model;
+mod alarm;
+mod detector;
+#[cfg(feature = "serde")]
+mod state;
+
+pub use config::Config;
+pub use decay::Span;
+pub use detector::{Detector, Stats};
+pub use sample::{Sample, UnixNanos};
+pub use season::Season;
+pub use shift::Direction;
+pub use signal::{Kind, Observation, Signal, State};
+#[cfg(feature = "serde")]
+pub use state::{RestoreError, Snapshot};

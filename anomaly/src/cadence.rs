@@ -5,11 +5,11 @@ use crate::sample::UnixNanos;
 /// What the instant of a sample says about it.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub(crate) enum Arrival {
-    /// Later than everything before.
+    /// Later than every value before.
     InOrder,
-    /// The instant of the sample before it.
+    /// The instant of the last value.
     Duplicate,
-    /// Before a sample already seen.
+    /// Before the last value.
     Late,
 }
 
@@ -17,22 +17,18 @@ pub(crate) enum Arrival {
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Cadence {
-    latest: Option<UnixNanos>,
     last_value: Option<UnixNanos>,
     spacing: f64,
     intervals: u32,
 }
 
 impl Cadence {
-    /// Places a sample, missing or not, among those before it.
-    pub(crate) fn arrive(&mut self, at: UnixNanos) -> Arrival {
-        match self.latest {
-            Some(latest) if at == latest => Arrival::Duplicate,
-            Some(latest) if at < latest => Arrival::Late,
-            _ => {
-                self.latest = Some(at);
-                Arrival::InOrder
-            }
+    /// Places a sample, missing or not, against the last value.
+    pub(crate) fn arrival(&self, at: UnixNanos) -> Arrival {
+        match self.last_value {
+            Some(last) if at == last => Arrival::Duplicate,
+            Some(last) if at < last => Arrival::Late,
+            _ => Arrival::InOrder,
         }
     }
 
@@ -94,9 +90,10 @@ mod tests {
     #[test]
     fn late_and_duplicate_are_told_apart() {
         let mut cadence = Cadence::default();
-        assert_eq!(cadence.arrive(UnixNanos::new(5)), Arrival::InOrder);
-        assert_eq!(cadence.arrive(UnixNanos::new(5)), Arrival::Duplicate);
-        assert_eq!(cadence.arrive(UnixNanos::new(4)), Arrival::Late);
-        assert_eq!(cadence.arrive(UnixNanos::new(6)), Arrival::InOrder);
+        assert_eq!(cadence.arrival(UnixNanos::new(5)), Arrival::InOrder);
+        cadence.value_at(UnixNanos::new(5));
+        assert_eq!(cadence.arrival(UnixNanos::new(5)), Arrival::Duplicate);
+        assert_eq!(cadence.arrival(UnixNanos::new(4)), Arrival::Late);
+        assert_eq!(cadence.arrival(UnixNanos::new(6)), Arrival::InOrder);
     }
 }

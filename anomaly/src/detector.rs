@@ -14,8 +14,9 @@ use crate::tail::normal_deviate;
 
 /// A streaming detector: constant work and no allocation per sample, no clock.
 ///
-/// Samples come in the order of their instants. One at the instant of the sample before it, or
-/// earlier, is counted, answered with the expectation alone and teaches nothing.
+/// Samples come in the order of their instants. One at the instant of the last value, or earlier,
+/// is counted, answered with the expectation alone and teaches nothing. A missing sample does not
+/// stand in the way of a value that comes after it with an earlier instant.
 #[derive(Debug, Clone)]
 pub struct Detector {
     pub(crate) config: Arc<Config>,
@@ -33,9 +34,9 @@ pub struct Stats {
     pub values: u64,
     /// Samples without a value.
     pub missing: u64,
-    /// Samples older than one already seen.
+    /// Samples older than the last value.
     pub late: u64,
-    /// Samples at the instant of the one before.
+    /// Samples at the instant of the last value.
     pub duplicate: u64,
     /// Alarms that began, missing data included; a spike that became a shift is one.
     pub alarms: u64,
@@ -63,7 +64,7 @@ impl Detector {
     /// Takes the next sample and says what it makes of it.
     pub fn observe(&mut self, sample: Sample) -> Observation {
         let Sample { at, .. } = sample;
-        match self.model.cadence.arrive(at) {
+        match self.model.cadence.arrival(at) {
             Arrival::Duplicate => self.stats.duplicate += 1,
             Arrival::Late => self.stats.late += 1,
             Arrival::InOrder => {
@@ -80,6 +81,13 @@ impl Detector {
     pub fn state(&self) -> State {
         let (have, need) = (self.model.trend.seen(), self.config.learning);
         if have < need { State::Warming { have, need } } else { State::Ready }
+    }
+
+    /// Whether at this instant the series has been without a value for longer than
+    /// [`Config::missing_after`] allows.
+    pub fn is_silent_at(&self, now: UnixNanos) -> bool {
+        let last = self.model.cadence.last_value();
+        self.config.missing_after.zip(last).is_some_and(|(allowed, last)| now.since(last) > allowed)
     }
 
     /// What was seen and said so far.
@@ -113,6 +121,7 @@ impl Detector {
             lower,
             upper,
             score: 0.0,
+            judged: state == State::Ready,
             signal: None,
             state,
         };
@@ -156,7 +165,7 @@ impl Detector {
         if let Some(alarm) = &mut self.alarm {
             alarm.strengthen(shift);
             let course =
-                alarm.follow(value - forecast.season, residual, spike >= 0.5, change != 0.0);
+                alarm.follow(value - forecast.season, residual, spike >= SUSPECT, change != 0.0);
             if course == Course::Ends || (spike >= 1.0 && direction != alarm.direction) {
                 if alarm.kind == Kind::LevelShift {
                     self.model.cusum.reset();
@@ -186,9 +195,10 @@ impl Detector {
         }
         match &self.alarm {
             None if was_on => self.model.persistence.interrupt(),
+            None if spike >= SUSPECT => self.model.suspect(residual / forecast.scale),
             None => self.model.learn(at, value, change, forecast),
             Some(alarm) => {
-                self.model.persistence.interrupt();
+                self.model.suspect(0.0);
                 let spacing = self.model.cadence.spacing();
                 let patience = self.config.adopt_after.ticks(spacing) * spacing;
                 if at.since(alarm.onset).as_secs_f64() >= patience {
@@ -267,6 +277,7 @@ impl Detector {
             lower,
             upper,
             score: 0.0,
+            judged: false,
             signal: None,
             state: self.state(),
         }
@@ -276,5 +287,7 @@ impl Detector {
 /// What the value that begins an alarm weighs in the tail: what recurs ten times as often as the
 /// budget allows becomes ordinary, what happens once does not.
 const ALARM_SHARE: f32 = 0.1;
+/// Over what share of the surprise of an alarm a value is not trusted.
+const SUSPECT: f64 = 0.5;
 /// The highest score without a signal: just below a half.
 const MOST_QUIET: f64 = 0.499_999;

@@ -18,10 +18,20 @@ mod alarm;
 mod detector;
 #[cfg(feature = "serde")]
 mod state;
+#[cfg(feature = "alerts")]
+mod alert;
+#[cfg(feature = "alerts")]
+mod recency;
+#[cfg(feature = "alerts")]
+mod fleet;
 
+#[cfg(feature = "alerts")]
+pub use alert::{Alert, AlertStats, Alerts, Event, Labels, Policy};
 pub use config::Config;
 pub use decay::Span;
 pub use detector::{Detector, Stats};
+#[cfg(feature = "alerts")]
+pub use fleet::{Fleet, FleetStats};
 pub use sample::{Sample, UnixNanos};
 pub use season::Season;
 pub use shift::Direction;

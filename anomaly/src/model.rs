@@ -25,6 +25,8 @@ pub(crate) struct Model {
     pub(crate) tail: Tail,
     pub(crate) cusum: Cusum,
     pub(crate) flat: Option<Flatline>,
+    /// The residual, in scales, of a value not trusted yet; zero for none.
+    suspect: f64,
 }
 
 /// What the model expects at an instant.
@@ -52,6 +54,7 @@ impl Model {
             tail: Tail::new(),
             cusum: Cusum::new(),
             flat: None,
+            suspect: 0.0,
         }
     }
 
@@ -88,6 +91,10 @@ impl Model {
         let clipped = residual.clamp(-CLIP * scale, CLIP * scale);
         let innovation = carried + clipped;
         let youth = self.trend.youth();
+        if self.suspect != 0.0 {
+            self.tail.learn(self.suspect, 1.0, &self.gains);
+            self.suspect = 0.0;
+        }
         self.tail.learn((residual / scale).clamp(-MOST_Z, MOST_Z), 1.0, &self.gains);
         self.scale.learn(residual, change, self.gains.scale.max(youth), expected);
         self.persistence.learn(innovation, scale, self.gains.scale.max(youth));
@@ -102,6 +109,13 @@ impl Model {
             let level = self.trend.level() + season - profile.offset(at);
             self.trend.adopt(level);
         }
+    }
+
+    /// Puts aside a value that may be the first of a change. It teaches nothing but the tail,
+    /// and that only once an ordinary value has followed: then it was the noise of this series.
+    pub(crate) fn suspect(&mut self, z: f64) {
+        self.suspect = z.clamp(-MOST_Z, MOST_Z);
+        self.persistence.interrupt();
     }
 
     /// Goes on from what a lasting alarm brought.
@@ -128,6 +142,7 @@ impl Model {
             _ => false,
         };
         season
+            && self.suspect.is_finite()
             && self.cadence.is_sound()
             && self.trend.is_sound()
             && self.scale.is_sound()

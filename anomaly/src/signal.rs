@@ -117,6 +117,9 @@ pub struct Observation {
     /// How strange, 0…1, higher is stranger without saturating; 0.5 and above exactly when
     /// there is a signal.
     pub score: f64,
+    /// Whether the value was judged. A missing, late or duplicate sample is not, nor is any while
+    /// the detector warms up: no signal then means nothing.
+    pub judged: bool,
     /// The change going on, if any.
     pub signal: Option<Signal>,
     /// Learning or watching.

@@ -104,7 +104,9 @@ mod tests {
     #[test]
     fn follows_a_ramp() {
         let (mut trend, gains) = (Trend::default(), gains());
-        (0..8).for_each(|i| drop(trend.start(f64::from(i))));
+        for i in 0..8 {
+            trend.start(f64::from(i));
+        }
         for i in 8..400 {
             let residual = f64::from(i) - trend.forecast(&gains);
             trend.learn(residual, &gains);

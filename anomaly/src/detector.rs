@@ -110,7 +110,7 @@ impl Detector {
             if let Some(scale) = self.model.trend.start(value) {
                 self.model.scale.start(scale);
             }
-            return self.unjudged(at, value);
+            return Observation { state, ..self.unjudged(at, value) };
         }
         let forecast = self.model.forecast(at, &self.config);
         let (lower, upper) = self.model.interval(&forecast);
@@ -131,7 +131,7 @@ impl Detector {
         }
         let evidence = self.weigh(at, value, &forecast);
         self.judge(at, value, change, &forecast, &evidence);
-        self.conclude(quiet, &evidence)
+        self.conclude(quiet, &evidence, forecast.carried)
     }
 
     /// Puts figures on a value.
@@ -194,11 +194,10 @@ impl Detector {
             }
         }
         match &self.alarm {
-            None if was_on => self.model.persistence.interrupt(),
-            None if spike >= SUSPECT => self.model.suspect(residual / forecast.scale),
+            None if spike >= SUSPECT => self.model.suspect(value, forecast),
             None => self.model.learn(at, value, change, forecast),
             Some(alarm) => {
-                self.model.suspect(0.0);
+                self.model.freeze();
                 let spacing = self.model.cadence.spacing();
                 let patience = self.config.adopt_after.ticks(spacing) * spacing;
                 if at.since(alarm.onset).as_secs_f64() >= patience {
@@ -212,7 +211,7 @@ impl Detector {
     }
 
     /// The observation, with the alarm and the score put in.
-    fn conclude(&self, quiet: Observation, evidence: &Evidence) -> Observation {
+    fn conclude(&self, quiet: Observation, evidence: &Evidence, carried: f64) -> Observation {
         let ratio = evidence.spike.max(evidence.shift.ratio).max(evidence.flat);
         let score = ratio / (1.0 + ratio);
         let Some(alarm) = &self.alarm else {
@@ -226,9 +225,10 @@ impl Detector {
             direction: alarm.direction,
             size: alarm.size,
             confidence: 1.0 - 0.5 * (-past).exp(),
-            expected: quiet.expected,
-            lower: quiet.lower,
-            upper: quiet.upper,
+            // What a change carries over from its own first values was not expected before it.
+            expected: quiet.expected - carried,
+            lower: quiet.lower - carried,
+            upper: quiet.upper - carried,
             seen: quiet.seen,
         };
         Observation { score: score.max(0.5), signal: Some(signal), ..quiet }

@@ -34,7 +34,7 @@ pub(crate) struct Model {
 pub(crate) struct Forecast {
     pub(crate) expected: f64,
     /// The part of it carried over from the last residual.
-    carried: f64,
+    pub(crate) carried: f64,
     /// The season's part.
     pub(crate) season: f64,
     /// Scale of the residual, floors included.
@@ -113,8 +113,16 @@ impl Model {
 
     /// Puts aside a value that may be the first of a change. It teaches nothing but the tail,
     /// and that only once an ordinary value has followed: then it was the noise of this series.
-    pub(crate) fn suspect(&mut self, z: f64) {
-        self.suspect = z.clamp(-MOST_Z, MOST_Z);
+    pub(crate) fn suspect(&mut self, value: f64, forecast: &Forecast) {
+        let Forecast { expected, carried, scale, .. } = *forecast;
+        let residual = value - expected;
+        self.suspect = (residual / scale).clamp(-MOST_Z, MOST_Z);
+        self.persistence.hold(carried + residual.clamp(-CLIP * scale, CLIP * scale));
+    }
+
+    /// Teaches nothing while an alarm is on, and carries nothing over from it.
+    pub(crate) fn freeze(&mut self) {
+        self.suspect = 0.0;
         self.persistence.interrupt();
     }
 

@@ -67,10 +67,15 @@ impl Persistence {
 
     /// Learns from an ordinary residual, already clipped by its forecaster.
     pub(crate) fn learn(&mut self, residual: f64, scale: f64, gain: f64) {
-        let now = (residual / scale).clamp(-CLIP, CLIP);
-        let before = (self.previous / scale).clamp(-CLIP, CLIP);
+        let now = (residual / scale).clamp(-WANDER, WANDER);
+        let before = (self.previous / scale).clamp(-WANDER, WANDER);
         self.product += gain * (now * before - self.product);
         self.square += gain * (now * now - self.square);
+        self.previous = residual;
+    }
+
+    /// Carries a residual over without learning from it.
+    pub(crate) fn hold(&mut self, residual: f64) {
         self.previous = residual;
     }
 
@@ -80,8 +85,9 @@ impl Persistence {
     }
 
     fn correlation(&self) -> f64 {
-        // The added constant draws a young estimate towards none.
-        (self.product / (self.square + 0.05)).clamp(0.0, 0.95)
+        // The added constant draws a young estimate towards none, and one of residuals far below
+        // the scale's floor.
+        (self.product / (self.square + 0.02)).clamp(0.0, 0.95)
     }
 
     /// Whether a restored state can be gone on with.
@@ -121,6 +127,8 @@ const MEAN_TO_SCALE: f64 = 1.253_314;
 const MAD_TO_SCALE: f64 = 1.482_602;
 /// Residuals past that many scales teach no more than that.
 const CLIP: f64 = 3.0;
+/// A persistent residual wanders farther than the scale of its innovations.
+const WANDER: f64 = 8.0;
 const FIRST_STEPS: f64 = 8.0;
 const STEP_GAIN: f64 = 1.0 / 32.0;
 /// Relative float noise of a value that was computed, not measured.

@@ -122,7 +122,7 @@ pub struct Observation {
     pub judged: bool,
     /// The change going on, if any.
     pub signal: Option<Signal>,
-    /// Learning or watching.
+    /// Learning or watching, before this sample.
     pub state: State,
 }
 

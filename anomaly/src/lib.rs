@@ -1,1 +1,40 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod sample;
+mod decay;
+mod cadence;
+mod moments;
+mod quantile;
+mod season;
+mod trend;
+mod tail;
+mod shift;
+mod flatline;
+mod config;
+mod signal;
+mod model;
+mod alarm;
+mod detector;
+#[cfg(feature = "serde")]
+mod state;
+#[cfg(feature = "alerts")]
+mod alert;
+#[cfg(feature = "alerts")]
+mod recency;
+#[cfg(feature = "alerts")]
+mod fleet;
+
+#[cfg(feature = "alerts")]
+pub use alert::{Alert, AlertStats, Alerts, Event, Labels, Policy};
+pub use config::Config;
+pub use decay::Span;
+pub use detector::{Detector, Stats};
+#[cfg(feature = "alerts")]
+pub use fleet::{Fleet, FleetStats};
+pub use sample::{Sample, UnixNanos};
+pub use season::Season;
+pub use shift::Direction;
+pub use signal::{Kind, Observation, Signal, State};
+#[cfg(feature = "serde")]
+pub use state::{RestoreError, Snapshot};

@@ -1,0 +1,155 @@
+//! What a detector is told beforehand.
+
+use std::time::Duration;
+
+use crate::decay::{Memory, Span};
+use crate::season::Season;
+use crate::shift::limit_for;
+
+/// How a [`Detector`](crate::Detector) watches a series. The defaults suit a metric nobody has
+/// looked at; a [`scale_floor`](Config::scale_floor) is the one thing worth saying.
+#[derive(Debug, Clone, PartialEq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Config {
+    pub(crate) learning: u32,
+    pub(crate) scale_floor: f64,
+    pub(crate) false_alarms_per_week: f64,
+    pub(crate) season: Option<Season>,
+    pub(crate) missing_after: Option<Duration>,
+    pub(crate) adopt_after: Span,
+    pub(crate) memory: Memory,
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            learning: 64,
+            scale_floor: 0.0,
+            false_alarms_per_week: 1.0,
+            season: None,
+            missing_after: None,
+            adopt_after: Span::Samples(128.0),
+            memory: Memory {
+                level: Span::Samples(32.0),
+                slope: Span::Samples(64.0),
+                scale: Span::Samples(256.0),
+                tail: Span::Samples(2048.0),
+            },
+        }
+    }
+}
+
+impl Config {
+    /// Values to learn from before anything is signalled (64; 10…1,000,000: eight start the
+    /// level, and two more give it a scale).
+    pub fn learning(mut self, values: u32) -> Self {
+        self.learning = values.clamp(10, 1_000_000);
+        self
+    }
+
+    /// The smallest change that matters, in the unit of the series (0: none). A level must shift
+    /// by more than this, a single value stand out by several times as much.
+    pub fn scale_floor(mut self, floor: f64) -> Self {
+        self.scale_floor = if floor.is_finite() { floor.clamp(0.0, 1e30) } else { 0.0 };
+        self
+    }
+
+    /// How many false alarms a week may bring on this series (1; 0.001…10,000). The series' own
+    /// spacing turns it into a probability per value.
+    pub fn false_alarms_per_week(mut self, alarms: f64) -> Self {
+        self.false_alarms_per_week = if alarms > 0.0 { alarms.clamp(1e-3, 1e4) } else { 1e-3 };
+        self
+    }
+
+    /// A season to learn (none). It takes part once one whole period has been seen.
+    pub fn season(mut self, season: Season) -> Self {
+        self.season = Some(season);
+        self
+    }
+
+    /// Without a value for this long the series is missing (never). A detector without a clock
+    /// notices at the next sample, missing ones included.
+    pub fn missing_after(mut self, silence: Duration) -> Self {
+        self.missing_after = Some(silence);
+        self
+    }
+
+    /// An alarm lasting this long is the new normal (128 samples): the model, which an alarm
+    /// does not teach, goes on from what the alarm brought.
+    pub fn adopt_after(mut self, span: Span) -> Self {
+        self.adopt_after = span;
+        self
+    }
+
+    /// How fast the expected level follows (half-life of 32 samples).
+    pub fn level_memory(mut self, half_life: Span) -> Self {
+        self.memory.level = half_life;
+        self
+    }
+
+    /// How fast the expected noise follows (half-life of 256 samples).
+    pub fn scale_memory(mut self, half_life: Span) -> Self {
+        self.memory.scale = half_life;
+        self
+    }
+
+    /// Whether a restored configuration is one that the setters could have made.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_sound(&self) -> bool {
+        let again = self
+            .clone()
+            .learning(self.learning)
+            .scale_floor(self.scale_floor)
+            .false_alarms_per_week(self.false_alarms_per_week);
+        let spans = [self.memory.level, self.memory.slope, self.memory.scale, self.memory.tail];
+        again == *self
+            && self.season.is_none_or(Season::is_sound)
+            && spans.iter().chain([&self.adopt_after]).all(|span| span.ticks(1.0).is_finite())
+    }
+}
+
+/// The false-alarm budget as thresholds, for a series this frequent.
+#[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Limits {
+    per_week: f64,
+    /// Surprise of a single value, in nats.
+    pub(crate) surprise: f64,
+    /// Evidence of a shift.
+    pub(crate) shift: f64,
+}
+
+impl Limits {
+    /// Half of the budget goes to single values, half to shifts, either on two sides.
+    pub(crate) fn refresh(&mut self, per_week: f64, config: &Config) {
+        if per_week != self.per_week {
+            let values = 4.0 * per_week / config.false_alarms_per_week;
+            let surprise = values.ln().clamp(LEAST_SURPRISE, MOST_SURPRISE);
+            *self = Self { per_week, surprise, shift: limit_for(values) };
+        }
+    }
+
+    /// Whether restored limits can be gone on with.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_sound(&self) -> bool {
+        [self.per_week, self.surprise, self.shift].iter().all(|v| v.is_finite() && *v >= 0.0)
+    }
+}
+
+/// One value in 400, and one in 500 million: beyond, nothing here is calibrated.
+const LEAST_SURPRISE: f64 = 6.0;
+const MOST_SURPRISE: f64 = 20.0;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_smaller_budget_asks_for_more() {
+        let (mut strict, mut lax) = (Limits::default(), Limits::default());
+        strict.refresh(10_080.0, &Config::default().false_alarms_per_week(0.1));
+        lax.refresh(10_080.0, &Config::default().false_alarms_per_week(10.0));
+        assert!((strict.surprise - lax.surprise - 100_f64.ln()).abs() < 1e-9);
+        assert!(strict.shift > lax.shift);
+    }
+}

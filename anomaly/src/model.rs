@@ -1,0 +1,171 @@
+//! Everything learned about one series, and what it lets expect.
+
+use crate::cadence::Cadence;
+use crate::config::{Config, Limits};
+use crate::decay::{Gains, gain};
+use crate::flatline::Flatline;
+use crate::moments::{Persistence, Scale};
+use crate::sample::UnixNanos;
+use crate::season::Profile;
+use crate::shift::Cusum;
+use crate::tail::Tail;
+use crate::trend::Trend;
+
+/// The learned parts.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Model {
+    pub(crate) cadence: Cadence,
+    pub(crate) limits: Limits,
+    pub(crate) gains: Gains,
+    pub(crate) trend: Trend,
+    pub(crate) profile: Option<Profile>,
+    pub(crate) scale: Scale,
+    pub(crate) persistence: Persistence,
+    pub(crate) tail: Tail,
+    pub(crate) cusum: Cusum,
+    pub(crate) flat: Option<Flatline>,
+    /// The residual, in scales, of a value not trusted yet; zero for none.
+    suspect: f64,
+}
+
+/// What the model expects at an instant.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Forecast {
+    pub(crate) expected: f64,
+    /// The part of it carried over from the last residual.
+    pub(crate) carried: f64,
+    /// The season's part.
+    pub(crate) season: f64,
+    /// Scale of the residual, floors included.
+    pub(crate) scale: f64,
+}
+
+impl Model {
+    pub(crate) fn new(config: &Config) -> Self {
+        Self {
+            cadence: Cadence::default(),
+            limits: Limits::default(),
+            gains: Gains::default(),
+            trend: Trend::default(),
+            profile: config.season.map(Profile::new),
+            scale: Scale::default(),
+            persistence: Persistence::default(),
+            tail: Tail::new(),
+            cusum: Cusum::new(),
+            flat: None,
+            suspect: 0.0,
+        }
+    }
+
+    /// What to expect of a value that came, with the gains of its instant.
+    pub(crate) fn forecast(&self, at: UnixNanos, config: &Config) -> Forecast {
+        let carried = self.persistence.carry(self.gains.ticks);
+        self.around(at, self.trend.forecast(&self.gains) + carried, carried, config)
+    }
+
+    /// What to expect when no value came.
+    pub(crate) fn outlook(&self, at: UnixNanos, config: &Config) -> Forecast {
+        self.around(at, self.trend.level(), 0.0, config)
+    }
+
+    fn around(&self, at: UnixNanos, level: f64, carried: f64, config: &Config) -> Forecast {
+        let season = self.profile.as_ref().map_or(0.0, |profile| profile.offset(at));
+        let expected = level + season;
+        let scale = self.scale.floored(expected).max(config.scale_floor);
+        Forecast { expected, carried, season, scale: scale * self.gains.widening.max(1.0) }
+    }
+
+    /// The interval that one value in 200 leaves on either side, a scale wide at the least.
+    pub(crate) fn interval(&self, forecast: &Forecast) -> (f64, f64) {
+        let (up, down) = self.tail.reach(INTERVAL_SHARE);
+        let Forecast { expected, scale, .. } = *forecast;
+        (expected - scale * down.max(1.0), expected + scale * up.max(1.0))
+    }
+
+    /// Learns from an ordinary value, `change` away from the one before. What is past two
+    /// scales counts as two (Huber's clipping; the constant is that of Gelper et al.).
+    pub(crate) fn learn(&mut self, at: UnixNanos, value: f64, change: f64, forecast: &Forecast) {
+        let Forecast { expected, carried, season, scale } = *forecast;
+        let residual = value - expected;
+        let clipped = residual.clamp(-CLIP * scale, CLIP * scale);
+        let innovation = carried + clipped;
+        let youth = self.trend.youth();
+        if self.suspect != 0.0 {
+            self.tail.learn(self.suspect, 1.0, &self.gains);
+            self.suspect = 0.0;
+        }
+        self.tail.learn((residual / scale).clamp(-MOST_Z, MOST_Z), 1.0, &self.gains);
+        self.scale.learn(residual, change, self.gains.scale.max(youth), expected);
+        self.persistence.learn(innovation, scale, self.gains.scale.max(youth));
+        self.trend.learn(innovation, &self.gains);
+        if let Some(flat) = &mut self.flat {
+            flat.learn(gain(1.0, FLAT_MEMORY).max(youth));
+        }
+        if let Some(profile) = &mut self.profile
+            && profile.learn(at, expected + clipped, innovation)
+        {
+            // From here on the season speaks for its part; the trend keeps the rest.
+            let level = self.trend.level() + season - profile.offset(at);
+            self.trend.adopt(level);
+        }
+    }
+
+    /// Puts aside a value that may be the first of a change. It teaches nothing but the tail,
+    /// and that only once an ordinary value has followed: then it was the noise of this series.
+    pub(crate) fn suspect(&mut self, value: f64, forecast: &Forecast) {
+        let Forecast { expected, carried, scale, .. } = *forecast;
+        let residual = value - expected;
+        self.suspect = (residual / scale).clamp(-MOST_Z, MOST_Z);
+        self.persistence.hold(carried + residual.clamp(-CLIP * scale, CLIP * scale));
+    }
+
+    /// Teaches nothing while an alarm is on, and carries nothing over from it.
+    pub(crate) fn freeze(&mut self) {
+        self.suspect = 0.0;
+        self.persistence.interrupt();
+    }
+
+    /// Goes on from what a lasting alarm brought.
+    pub(crate) fn adopt(&mut self, level: f64, spread: f64) {
+        self.trend.adopt(level);
+        if spread > self.scale.floored(level) {
+            self.scale.start(spread);
+        }
+        if let Some(flat) = &mut self.flat
+            && flat.surprise() >= self.limits.surprise
+        {
+            flat.adopt();
+        }
+        self.persistence.interrupt();
+        self.cusum.reset();
+    }
+
+    /// Whether a restored model can be gone on with under this configuration.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_sound(&self, config: &Config) -> bool {
+        let season = match (&self.profile, config.season) {
+            (Some(profile), Some(season)) => profile.is_sound(season),
+            (None, None) => true,
+            _ => false,
+        };
+        season
+            && self.suspect.is_finite()
+            && self.cadence.is_sound()
+            && self.trend.is_sound()
+            && self.scale.is_sound()
+            && self.persistence.is_sound()
+            && self.tail.is_sound()
+            && self.cusum.is_sound()
+            && self.flat.as_ref().is_none_or(Flatline::is_sound)
+            && self.gains.is_sound()
+            && self.limits.is_sound()
+    }
+}
+
+/// A residual of more scales than that is as strange as one can be.
+pub(crate) const MOST_Z: f64 = 1e9;
+const CLIP: f64 = 2.0;
+const INTERVAL_SHARE: f64 = 0.005;
+/// Half-life, in values, of how often a series repeats itself.
+const FLAT_MEMORY: f64 = 2048.0;

@@ -1,0 +1,176 @@
+//! Location and scale that one wild value cannot move far.
+
+/// The scale of one-step residuals: a decayed mean of absolute residuals, each clipped at three
+/// scales (a Huber-type scale), and the smallest step the series is known to take, which keeps
+/// flat and quantised series from having no scale at all.
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Scale {
+    spread: f64,
+    step: f64,
+}
+
+impl Scale {
+    /// Starts over from a first estimate of the scale.
+    pub(crate) fn start(&mut self, spread: f64) {
+        self.spread = spread;
+    }
+
+    /// Sees how far the value moved from the one before it, before it is judged. The first move
+    /// of a series that never moved is an event, but not an infinite one: an eighth of it
+    /// becomes the step.
+    pub(crate) fn first_move(&mut self, change: f64) {
+        if self.step == 0.0 {
+            self.step = change.abs() / FIRST_STEPS;
+        }
+    }
+
+    /// Learns from the residual and the move of an ordinary value.
+    pub(crate) fn learn(&mut self, residual: f64, change: f64, gain: f64, magnitude: f64) {
+        let limit = CLIP * self.floored(magnitude);
+        self.spread += gain * (MEAN_TO_SCALE * residual.abs().min(limit) - self.spread);
+        if change != 0.0 {
+            self.step += STEP_GAIN * (change.abs().min(4.0 * self.step) - self.step);
+        }
+    }
+
+    /// The scale with the automatic floor: half a step, or what a float can tell apart from
+    /// `magnitude`. Always above zero.
+    pub(crate) fn floored(&self, magnitude: f64) -> f64 {
+        self.spread.max(0.5 * self.step).max(RESOLUTION * magnitude.abs()).max(f64::MIN_POSITIVE)
+    }
+
+    /// Whether a restored scale can be gone on with.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_sound(&self) -> bool {
+        self.spread.is_finite() && self.spread >= 0.0 && self.step.is_finite() && self.step >= 0.0
+    }
+}
+
+/// How much of a residual is left in the next one: lag-one autocorrelation of clipped
+/// standardised residuals. Forecasting with it (as Taylor 2003 does for Holt-Winters) leaves
+/// errors near independence, which the change detectors need.
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Persistence {
+    previous: f64,
+    product: f64,
+    square: f64,
+}
+
+impl Persistence {
+    /// What the last residual lets expect of this one, `ticks` later.
+    pub(crate) fn carry(&self, ticks: f64) -> f64 {
+        let kept = self.correlation();
+        self.previous * if ticks == 1.0 { kept } else { kept.powf(ticks) }
+    }
+
+    /// Learns from an ordinary residual, already clipped by its forecaster.
+    pub(crate) fn learn(&mut self, residual: f64, scale: f64, gain: f64) {
+        let now = (residual / scale).clamp(-WANDER, WANDER);
+        let before = (self.previous / scale).clamp(-WANDER, WANDER);
+        self.product += gain * (now * before - self.product);
+        self.square += gain * (now * now - self.square);
+        self.previous = residual;
+    }
+
+    /// Carries a residual over without learning from it.
+    pub(crate) fn hold(&mut self, residual: f64) {
+        self.previous = residual;
+    }
+
+    /// Carries nothing over from a residual that was not ordinary.
+    pub(crate) fn interrupt(&mut self) {
+        self.previous = 0.0;
+    }
+
+    fn correlation(&self) -> f64 {
+        // The added constant draws a young estimate towards none, and one of residuals far below
+        // the scale's floor.
+        (self.product / (self.square + 0.02)).clamp(0.0, 0.95)
+    }
+
+    /// Whether a restored state can be gone on with.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_sound(&self) -> bool {
+        [self.previous, self.product, self.square].iter().all(|v| v.is_finite())
+            && self.square >= 0.0
+    }
+}
+
+/// Median and scale (median absolute deviation, made consistent for a normal) of a few values;
+/// sorts them in place.
+///
+/// # Panics
+/// When there are none.
+pub(crate) fn median_and_scale(values: &mut [f64]) -> (f64, f64) {
+    let median = median(values);
+    for value in values.iter_mut() {
+        *value = (*value - median).abs();
+    }
+    (median, MAD_TO_SCALE * self::median(values))
+}
+
+fn median(values: &mut [f64]) -> f64 {
+    values.sort_unstable_by(f64::total_cmp);
+    let middle = values.len() / 2;
+    if values.len().is_multiple_of(2) {
+        f64::midpoint(values[middle - 1], values[middle])
+    } else {
+        values[middle]
+    }
+}
+
+/// Mean absolute deviation of a normal is 0.798 of its standard deviation.
+const MEAN_TO_SCALE: f64 = 1.253_314;
+/// Median absolute deviation of a normal is 0.6745 of its standard deviation.
+const MAD_TO_SCALE: f64 = 1.482_602;
+/// Residuals past that many scales teach no more than that.
+const CLIP: f64 = 3.0;
+/// A persistent residual wanders farther than the scale of its innovations.
+const WANDER: f64 = 8.0;
+const FIRST_STEPS: f64 = 8.0;
+const STEP_GAIN: f64 = 1.0 / 32.0;
+/// Relative float noise of a value that was computed, not measured.
+const RESOLUTION: f64 = 1e-12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_outlier_moves_the_scale_by_three_scales_at_most() {
+        let mut scale = Scale::default();
+        scale.start(1.0);
+        scale.first_move(1.0);
+        scale.learn(1e9, 0.0, 0.1, 0.0);
+        assert!(scale.floored(0.0) <= 0.9 + 0.1 * CLIP * MEAN_TO_SCALE + 1e-12);
+    }
+
+    #[test]
+    fn a_flat_series_still_has_a_scale() {
+        let mut scale = Scale::default();
+        scale.start(0.0);
+        assert!(scale.floored(5.0) > 0.0);
+        scale.first_move(8.0);
+        assert_eq!(scale.floored(5.0), 0.5);
+    }
+
+    #[test]
+    fn persistence_finds_the_correlation() {
+        let (mut persistence, mut value, mut seed) = (Persistence::default(), 0.0, 1_u64);
+        for _ in 0..20_000 {
+            seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
+            let noise = (seed >> 33) as f64 / f64::from(1_u32 << 31) - 0.5;
+            value = 0.7 * value + noise;
+            persistence.learn(value, 0.4, 0.001);
+        }
+        assert!((persistence.correlation() - 0.7).abs() < 0.1, "{}", persistence.correlation());
+    }
+
+    #[test]
+    fn median_of_even_and_odd() {
+        assert_eq!(median_and_scale(&mut [3.0, 1.0, 2.0]).0, 2.0);
+        assert_eq!(median_and_scale(&mut [4.0, 1.0, 2.0, 3.0]).0, 2.5);
+    }
+}

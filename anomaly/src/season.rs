@@ -1,0 +1,203 @@
+//! What the same hour looked like in the periods before.
+
+use std::time::Duration;
+
+use crate::sample::UnixNanos;
+
+/// A season: how long until the series repeats itself, and in how many pieces to learn it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub struct Season {
+    period: Duration,
+    slots: u16,
+}
+
+impl Season {
+    /// A season of `period` learned in `slots` pieces (clamped to 2…4096), each 4 bytes. Periods
+    /// start at multiples of `period` since the Unix epoch.
+    pub fn new(period: Duration, slots: u16) -> Self {
+        let most = Duration::from_secs(10 * 366 * 86_400);
+        let period = period.clamp(Duration::from_millis(1), most);
+        Self { period, slots: slots.clamp(LEAST_SLOTS, MOST_SLOTS) }
+    }
+
+    /// Whether [`Season::new`] could have made it.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_sound(self) -> bool {
+        Self::new(self.period, self.slots) == self
+    }
+
+    /// A day of 96 quarters of an hour.
+    pub fn day() -> Self {
+        Self::new(Duration::from_secs(86_400), 96)
+    }
+
+    /// A week of 168 hours.
+    pub fn week() -> Self {
+        Self::new(Duration::from_secs(7 * 86_400), 168)
+    }
+}
+
+/// The learned season: per slot the usual distance from the trend. Takes part once a whole
+/// period has been seen with three quarters of its slots; until then it only gathers.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Profile {
+    period_ns: i64,
+    offsets: Box<[f32]>,
+    /// What the offsets of the first period are measured from.
+    anchor: f64,
+    started: Option<UnixNanos>,
+    ready: bool,
+    /// The visit under way: its slot, and what it brought so far.
+    slot: u16,
+    sum: f64,
+    count: u32,
+}
+
+impl Profile {
+    pub(crate) fn new(season: Season) -> Self {
+        Self {
+            period_ns: i64::try_from(season.period.as_nanos()).expect("Season::new bounds it"),
+            offsets: vec![EMPTY; usize::from(season.slots)].into(),
+            anchor: 0.0,
+            started: None,
+            ready: false,
+            slot: 0,
+            sum: 0.0,
+            count: 0,
+        }
+    }
+
+    /// The season's part of the expected value; zero until a period has been learned. Linear
+    /// between the middles of two slots.
+    pub(crate) fn offset(&self, at: UnixNanos) -> f64 {
+        if !self.ready {
+            return 0.0;
+        }
+        let slots = self.offsets.len();
+        let place = self.phase(at) * slots as f64 + slots as f64 - 0.5;
+        let (whole, part) = (place.floor(), place.fract());
+        let left = f64::from(self.offsets[whole as usize % slots]);
+        let right = f64::from(self.offsets[(whole as usize + 1) % slots]);
+        left + part * (right - left)
+    }
+
+    /// Learns from an ordinary value: `value` itself, its outliers clipped, while gathering;
+    /// `residual`, clipped too, afterwards. True when the season takes part from now on.
+    pub(crate) fn learn(&mut self, at: UnixNanos, value: f64, residual: f64) -> bool {
+        let slot = ((self.phase(at) * self.offsets.len() as f64) as usize)
+            .min(self.offsets.len() - 1) as u16;
+        let started = *self.started.get_or_insert_with(|| {
+            self.anchor = value;
+            self.slot = slot;
+            at
+        });
+        let mut begins = false;
+        if slot != self.slot {
+            let laps = (at.since(started).as_nanos() / self.period_ns as u128) as f64;
+            self.fold(laps);
+            begins = !self.ready && laps >= 1.0 && self.begin();
+            self.slot = slot;
+        }
+        if !begins {
+            self.sum += if self.ready { residual } else { value - self.anchor };
+            self.count += 1;
+        }
+        begins
+    }
+
+    /// Whether a restored profile can be gone on with.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_sound(&self, season: Season) -> bool {
+        let fresh = Self::new(season);
+        self.period_ns == fresh.period_ns
+            && self.offsets.len() == fresh.offsets.len()
+            && usize::from(self.slot) < self.offsets.len()
+            && self.offsets.iter().all(|offset| offset.is_finite())
+            && !(self.ready && self.offsets.contains(&EMPTY))
+            && [self.anchor, self.sum].iter().all(|v| v.is_finite())
+    }
+
+    /// Where in the period, 0…1.
+    fn phase(&self, at: UnixNanos) -> f64 {
+        at.as_nanos().rem_euclid(self.period_ns) as f64 / self.period_ns as f64
+    }
+
+    /// Ends the visit of a slot: what it brought on average moves the slot's offset, by much in
+    /// the first periods and by a fifth later.
+    fn fold(&mut self, laps: f64) {
+        if self.count > 0 {
+            let mean = self.sum / f64::from(self.count);
+            let offset = &mut self.offsets[usize::from(self.slot)];
+            let moved = if self.ready {
+                f64::from(*offset) + (1.0 / (laps + 1.0)).max(SLOT_GAIN) * mean
+            } else {
+                mean
+            };
+            *offset = moved.clamp(-1e31, 1e31) as f32;
+        }
+        (self.sum, self.count) = (0.0, 0);
+    }
+
+    /// Ends the gathering when enough slots were seen: empty slots take the one before them,
+    /// and the mean goes to the trend.
+    fn begin(&mut self) -> bool {
+        let slots = self.offsets.len();
+        let seen = self.offsets.iter().filter(|&&offset| offset != EMPTY).count();
+        if seen * 4 < slots * 3 {
+            return false;
+        }
+        let mut last = *self.offsets.iter().rfind(|&&o| o != EMPTY).expect("most slots are seen");
+        for offset in &mut self.offsets {
+            if *offset == EMPTY {
+                *offset = last;
+            }
+            last = *offset;
+        }
+        let mean = self.offsets.iter().map(|&o| f64::from(o)).sum::<f64>() / slots as f64;
+        for offset in &mut self.offsets {
+            *offset = (f64::from(*offset) - mean) as f32;
+        }
+        self.ready = true;
+        true
+    }
+}
+
+/// A slot nothing was seen in. No offset comes near it.
+const EMPTY: f32 = f32::MIN;
+const SLOT_GAIN: f64 = 0.2;
+const LEAST_SLOTS: u16 = 2;
+const MOST_SLOTS: u16 = 4096;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const SECOND: i64 = 1_000_000_000;
+
+    fn wave(second: i64) -> f64 {
+        10.0 * (second as f64 / 240.0 * std::f64::consts::TAU).sin()
+    }
+
+    #[test]
+    fn learns_a_wave_and_not_before_a_period_has_passed() {
+        let mut profile = Profile::new(Season::new(Duration::from_secs(240), 24));
+        for second in 0..240 {
+            assert!(!profile.learn(UnixNanos::new(second * SECOND), 100.0 + wave(second), 0.0));
+            assert_eq!(profile.offset(UnixNanos::new(second * SECOND)), 0.0);
+        }
+        assert!(profile.learn(UnixNanos::new(240 * SECOND), 100.0, 0.0));
+        for second in 241..480 {
+            let offset = profile.offset(UnixNanos::new(second * SECOND));
+            assert!((offset - wave(second)).abs() < 0.5, "{second}: {offset}");
+        }
+    }
+
+    #[test]
+    fn instants_before_the_epoch_have_a_phase_too() {
+        let profile = Profile::new(Season::day());
+        let phase = profile.phase(UnixNanos::new(-1));
+        assert!(phase > 0.999 && phase <= 1.0);
+    }
+}

@@ -1,0 +1,150 @@
+//! How unlikely a residual is, learned per series: the same threshold then means the same rate
+//! of false alarms on a well-behaved series and on a wild one.
+
+use crate::decay::Gains;
+use crate::quantile::LogHistogram;
+
+/// The distribution of standardised residuals, upper and lower side apart. Inside what was seen
+/// it counts; beyond, a generalised Pareto tail fitted to the largest by the moment estimator
+/// (Dekkers, Einmahl and de Haan 1989) goes on, so that twice as far is always stranger. Old
+/// residuals fade by forward decay (Cormode et al. 2009): new ones weigh more instead.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Tail {
+    up: LogHistogram,
+    down: LogHistogram,
+    weight: f32,
+}
+
+impl Tail {
+    pub(crate) fn new() -> Self {
+        Self { up: LogHistogram::default(), down: LogHistogram::default(), weight: 1.0 }
+    }
+
+    /// Learns a residual in scales. `share` below one teaches less: alarms do.
+    pub(crate) fn learn(&mut self, z: f64, share: f32, gains: &Gains) {
+        self.weight *= gains.growth as f32;
+        if self.weight > MOST_WEIGHT {
+            let factor = 1.0 / self.weight;
+            self.up.rescale(factor);
+            self.down.rescale(factor);
+            self.weight = 1.0;
+        }
+        let side = if z >= 0.0 { &mut self.up } else { &mut self.down };
+        side.add(z.abs(), share * self.weight);
+    }
+
+    /// Surprise of a residual of `z` scales, in nats: minus the logarithm of the probability of
+    /// one as far out on its side. Never more than a normal distribution would say: what the
+    /// scale calls small is small, however rare.
+    pub(crate) fn surprise(&self, z: f64) -> f64 {
+        let side = if z >= 0.0 { &self.up } else { &self.down };
+        let z = z.abs();
+        self.beyond(side, z).min(normal_surprise(z))
+    }
+
+    /// How many scales out the upper and lower side reach with probability `p` each.
+    pub(crate) fn reach(&self, p: f64) -> (f64, f64) {
+        let weight = p * (self.up.total() + self.down.total());
+        (self.up.magnitude_with_above(weight), self.down.magnitude_with_above(weight))
+    }
+
+    /// Whether a restored tail can be gone on with.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_sound(&self) -> bool {
+        self.up.is_sound() && self.down.is_sound() && self.weight.is_finite() && self.weight > 0.0
+    }
+
+    fn beyond(&self, side: &LogHistogram, z: f64) -> f64 {
+        let unit = f64::from(self.weight);
+        let total = self.up.total() + self.down.total();
+        let excess = side.excess((TAIL_SHARE * total).max(LEAST_EXCESSES * unit));
+        let threshold = excess.threshold;
+        let at = z.min(threshold);
+        // A few imagined residuals of a double-exponential keep a young tail modest.
+        let prior = PRIOR * unit;
+        let p = (side.above(at) + prior * 0.5 * (-at).exp()) / (total + prior);
+        let counted = -p.ln();
+        if z <= threshold {
+            return counted;
+        }
+        let (seen, imagined) = (excess.weight / unit, PRIOR_EXCESSES);
+        let blend = |own: f64, prior: f64| (own * seen + prior * imagined) / (seen + imagined);
+        let mean = blend(excess.log_mean, PRIOR_LOG_MEAN);
+        let square = blend(excess.log_square, 2.0 * PRIOR_LOG_MEAN * PRIOR_LOG_MEAN);
+        let lighter = 1.0 - 0.5 / (1.0 - (mean * mean / square).min(0.95));
+        let shape = (mean + lighter).clamp(0.0, 1.0);
+        let scale = threshold * mean * (1.0 - lighter.min(0.0));
+        let far = (z - threshold) / scale;
+        counted + if shape < 1e-3 { far } else { (shape * far).ln_1p() / shape }
+    }
+}
+
+/// Surprise of a standard normal past `z` ≥ 0 (Börjesson and Sundberg 1979, within 0.3 %).
+pub(crate) fn normal_surprise(z: f64) -> f64 {
+    0.5 * z * z + HALF_LN_TAU + (0.661 * z + 0.339 * (z * z + 5.51).sqrt()).ln()
+}
+
+/// The normal deviate as surprising as `surprise` (Abramowitz and Stegun 26.2.23); zero for
+/// what is on the near side of the median.
+pub(crate) fn normal_deviate(surprise: f64) -> f64 {
+    let t = (2.0 * surprise.max(0.0)).sqrt();
+    let above = 2.515_517 + t * (0.802_853 + t * 0.010_328);
+    let below = 1.0 + t * (1.432_788 + t * (0.189_269 + t * 0.001_308));
+    (t - above / below).max(0.0)
+}
+
+const HALF_LN_TAU: f64 = 0.918_938_533_204_672_8;
+/// The tail is fitted to that share of all residuals, and to no fewer than these.
+const TAIL_SHARE: f64 = 0.02;
+const LEAST_EXCESSES: f64 = 8.0;
+const PRIOR: f64 = 8.0;
+const PRIOR_EXCESSES: f64 = 5.0;
+/// Mean log excess of a tail falling with the fourth power.
+const PRIOR_LOG_MEAN: f64 = 0.25;
+/// Weights are scaled back before a float's precision is felt.
+const MOST_WEIGHT: f32 = 1e12;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decay::{Memory, Span};
+
+    fn learned(residuals: impl Iterator<Item = f64>) -> Tail {
+        let span = Span::Samples(1e5);
+        let mut gains = Gains::default();
+        gains.refresh(1.0, 1.0, &Memory { level: span, slope: span, scale: span, tail: span });
+        let mut tail = Tail::new();
+        residuals.for_each(|z| tail.learn(z, 1.0, &gains));
+        tail
+    }
+
+    #[test]
+    fn deviate_inverts_surprise() {
+        for z in [0.5, 1.0, 2.0, 4.0, 8.0] {
+            assert!((normal_deviate(normal_surprise(z)) - z).abs() < 0.01, "{z}");
+        }
+        assert_eq!(normal_deviate(0.0), 0.0);
+    }
+
+    #[test]
+    fn a_normal_tail_is_extrapolated_like_one() {
+        let quantile = |i: i32| normal_deviate(-((f64::from(i) + 0.5) / 40_000.0).ln());
+        let tail = learned((0..20_000).flat_map(|i| [quantile(i), -quantile(i)]));
+        for z in [2.0, 3.0, 4.0, 5.0] {
+            let (ours, truth) = (tail.surprise(z), normal_surprise(z));
+            assert!(ours <= truth + 1e-9 && ours > 0.65 * truth, "{z}: {ours} of {truth}");
+        }
+    }
+
+    #[test]
+    fn a_heavy_tail_is_less_surprised_and_never_saturates() {
+        let heavy = learned((1..20_000).map(|i| (f64::from(i) / 20_000.0).powf(-0.5) - 0.9));
+        let light = learned((1..20_000).map(|i| f64::from(i % 200) / 100.0));
+        assert!(heavy.surprise(20.0) < 0.5 * light.surprise(20.0));
+        for tail in [heavy, light] {
+            let far: Vec<f64> = [30.0, 60.0, 1e3, 1e6].map(|z| tail.surprise(z)).into();
+            assert!(far.windows(2).all(|pair| pair[1] > pair[0]), "{far:?}");
+        }
+    }
+}

@@ -1,0 +1,117 @@
+//! Where the series is and where it is heading, apart from its season.
+
+use crate::decay::Gains;
+use crate::moments::median_and_scale;
+
+/// A local level and a damped slope, moved by residuals that the caller has clipped: robust
+/// Holt smoothing (Gelper, Fried and Croux 2010) with the damping of Gardner and McKenzie
+/// (1985), and rates that follow elapsed time (Wright 1986).
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Trend {
+    level: f64,
+    slope: f64,
+    first: [f64; FIRST],
+    seen: u32,
+}
+
+impl Trend {
+    /// Whether the first values are still being gathered.
+    pub(crate) fn is_starting(&self) -> bool {
+        (self.seen as usize) < FIRST
+    }
+
+    /// Takes one of the first values: the level is their median. Gives their scale once there
+    /// are enough.
+    ///
+    /// # Panics
+    /// When the trend is past its start.
+    pub(crate) fn start(&mut self, value: f64) -> Option<f64> {
+        self.first[self.seen as usize] = value;
+        self.seen += 1;
+        let mut values = self.first;
+        let (median, scale) = median_and_scale(&mut values[..self.seen as usize]);
+        self.level = median;
+        (!self.is_starting()).then_some(scale)
+    }
+
+    /// The level expected after the elapsed time.
+    pub(crate) fn forecast(&self, gains: &Gains) -> f64 {
+        self.level + self.slope * gains.horizon
+    }
+
+    /// Moves to what the forecast and a clipped residual say. A young trend learns faster.
+    pub(crate) fn learn(&mut self, residual: f64, gains: &Gains) {
+        self.level = self.forecast(gains) + gains.level.max(self.youth()) * residual;
+        self.slope = self.slope * gains.damping + gains.slope * residual;
+        self.seen = self.seen.saturating_add(1);
+    }
+
+    /// The least gain of a trend this young: that of a plain mean.
+    pub(crate) fn youth(&self) -> f64 {
+        1.0 / (f64::from(self.seen) + 1.0)
+    }
+
+    /// Goes on from another level.
+    pub(crate) fn adopt(&mut self, level: f64) {
+        self.level = level;
+        self.slope = 0.0;
+    }
+
+    /// The level without any elapsed time.
+    pub(crate) fn level(&self) -> f64 {
+        self.level
+    }
+
+    /// Values learned from.
+    pub(crate) fn seen(&self) -> u32 {
+        self.seen
+    }
+
+    /// Whether a restored trend can be gone on with.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_sound(&self) -> bool {
+        self.level.is_finite() && self.slope.is_finite() && self.first.iter().all(|v| v.is_finite())
+    }
+}
+
+/// Values whose median and scale start a trend: three wild ones among them do no harm.
+const FIRST: usize = 8;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::decay::{Memory, Span};
+
+    fn gains() -> Gains {
+        let span = Span::Samples(16.0);
+        let mut gains = Gains::default();
+        gains.refresh(1.0, 1.0, &Memory { level: span, slope: span, scale: span, tail: span });
+        gains
+    }
+
+    #[test]
+    fn three_wild_values_do_not_spoil_the_start() {
+        let mut trend = Trend::default();
+        for value in [5.0, 900.0, 5.1, 4.9, -700.0, 5.0, 800.0] {
+            assert_eq!(trend.start(value), None);
+        }
+        let scale = trend.start(5.05).expect("the eighth value ends the start");
+        assert!((trend.level() - 5.0).abs() < 0.1, "{}", trend.level());
+        assert!(scale < 0.3, "{scale}");
+    }
+
+    #[test]
+    fn follows_a_ramp() {
+        let (mut trend, gains) = (Trend::default(), gains());
+        for i in 0..8 {
+            trend.start(f64::from(i));
+        }
+        for i in 8..400 {
+            let residual = f64::from(i) - trend.forecast(&gains);
+            trend.learn(residual, &gains);
+        }
+        assert!((trend.forecast(&gains) - 400.0).abs() < 5.0, "{}", trend.forecast(&gains));
+        assert!(trend.slope > 0.8, "{}", trend.slope);
+    }
+}

@@ -1,0 +1,89 @@
+//! A detector put away and restored goes on exactly as the one that never stopped; what cannot be
+//! a detector is refused.
+#![cfg(feature = "serde")]
+
+mod noise;
+
+use std::time::Duration;
+
+use anomaly::{Config, Detector, RestoreError, Sample, Season, Snapshot};
+use noise::{Noise, at};
+use proptest::prelude::*;
+
+/// Noise with gaps and, from 150 to 190, a shift.
+fn samples(seed: u64) -> Vec<Sample> {
+    let (mut noise, mut now) = (Noise(seed), 0.0);
+    (0..400)
+        .map(|i| {
+            now += 0.5 + noise.uniform();
+            let value = noise.normal() + if (150..190).contains(&i) { 20.0 } else { 0.0 };
+            let missing = noise.uniform() < 0.05;
+            Sample::new(at(now), if missing { f64::NAN } else { value })
+        })
+        .collect()
+}
+
+fn detector() -> Detector {
+    let season = Season::new(Duration::from_secs(60), 12);
+    Detector::new(Config::default().learning(30).season(season).scale_floor(0.1))
+}
+
+fn put_away(detector: &Detector) -> String {
+    serde_json::to_string(&detector.snapshot()).unwrap()
+}
+
+proptest! {
+    #[test]
+    fn at_any_moment(seed: u64, stop in 0_usize..400) {
+        let (mut whole, samples) = (detector(), samples(seed));
+        for sample in &samples[..stop] {
+            whole.observe(*sample);
+        }
+        let snapshot: Snapshot = serde_json::from_str(&put_away(&whole)).unwrap();
+        let mut resumed = Detector::restore(snapshot).unwrap();
+        for sample in &samples[stop..] {
+            let (a, b) = (whole.observe(*sample), resumed.observe(*sample));
+            // Debug text tells every bit of a float, and NaN from nothing.
+            prop_assert_eq!(format!("{a:?}"), format!("{b:?}"));
+        }
+        prop_assert_eq!(put_away(&whole), put_away(&resumed));
+    }
+
+    #[test]
+    fn a_tampered_snapshot_never_panics(seed: u64, at_byte in any::<prop::sample::Index>(), byte: u8) {
+        let mut running = detector();
+        for sample in samples(1) {
+            running.observe(sample);
+        }
+        let mut text = put_away(&running).into_bytes();
+        let at_byte = at_byte.index(text.len());
+        text[at_byte] = byte;
+        if let Ok(snapshot) = serde_json::from_slice::<Snapshot>(&text)
+            && let Ok(mut restored) = Detector::restore(snapshot)
+        {
+            for sample in samples(seed) {
+                restored.observe(sample);
+            }
+        }
+    }
+}
+
+#[test]
+fn another_version_is_refused() {
+    let text = put_away(&detector());
+    let other = text.replacen(r#""version":1"#, r#""version":2"#, 1);
+    let snapshot = serde_json::from_str(&other).unwrap();
+    let refused = Detector::restore(snapshot).unwrap_err();
+    assert_eq!(refused, RestoreError::Version { found: 2 });
+    assert_eq!(refused.label(), "version");
+    assert_eq!(refused.to_string(), "snapshot of version 2, this is version 1");
+}
+
+#[test]
+fn an_impossible_model_is_refused() {
+    let text = put_away(&detector());
+    let other = text.replacen(r#""slot":0"#, r#""slot":60000"#, 1);
+    assert_ne!(text, other);
+    let refused = Detector::restore(serde_json::from_str(&other).unwrap()).unwrap_err();
+    assert_eq!(refused, RestoreError::Impossible { part: "model" });
+}

@@ -1,1 +1,9 @@
-#![doc = include_str!("../README.md")]
+#![doc = "A resolver to embed."]
+#![forbid(unsafe_code)]
+
+pub mod ttl;
+pub mod name;
+pub mod record_type;
+pub mod message;
+pub mod rdata;
+pub mod question;

@@ -7,3 +7,4 @@ pub mod record_type;
 pub mod message;
 pub mod rdata;
 pub mod question;
+pub mod answer;

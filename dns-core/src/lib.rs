@@ -8,3 +8,4 @@ pub mod message;
 pub mod rdata;
 pub mod question;
 pub mod answer;
+pub mod cache;

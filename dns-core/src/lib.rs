@@ -9,3 +9,4 @@ pub mod rdata;
 pub mod question;
 pub mod answer;
 pub mod cache;
+pub mod zone;

@@ -1,1 +1,31 @@
-#![doc = include_str!("../README.md")]
+#![cfg_attr(feature = "zones", doc = include_str!("../README.md"))]
+#![cfg_attr(
+    not(feature = "zones"),
+    doc = "A resolver to embed; the front page is that of feature `zones`."
+)]
+#![forbid(unsafe_code)]
+
+pub mod ttl;
+pub mod name;
+pub mod record_type;
+pub mod message;
+pub mod rdata;
+pub mod question;
+pub mod answer;
+pub mod cache;
+pub mod zone;
+pub mod policy;
+pub mod resolve;
+
+pub use answer::{Kind, Record};
+pub use cache::{CacheConfig, CacheStats, Source};
+pub use name::{Name, NameError};
+pub use policy::Network;
+pub use question::View;
+pub use rdata::RData;
+pub use record_type::RecordType;
+pub use resolve::{Explanation, Lookup, Outcome, Resolver, ResolverBuilder, Stats};
+pub use ttl::Ttl;
+pub use zone::Zone;
+#[cfg(feature = "zones")]
+pub use zone::{MasterFileError, Mistake};

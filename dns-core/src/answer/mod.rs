@@ -1,0 +1,291 @@
+//! Answers as they go out on the wire: made once, then copied and patched for every asker.
+
+mod build;
+mod patch;
+
+use thiserror::Error;
+
+use crate::message::{AA, HEADER, MessageError, QR, Rcode, Section, put_u16, records, u16_at};
+use crate::name::{Name, measure};
+use crate::rdata::RData;
+use crate::record_type::{Class, RecordType};
+use crate::ttl::Ttl;
+
+pub(crate) use build::AnswerBuilder;
+pub(crate) use patch::write_error;
+pub use patch::{Aging, DEFAULT_UDP_PAYLOAD, Patch};
+
+/// What an answer says (RFC 2308 §2, RFC 9499 §3).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Kind {
+    /// The records asked for, or an alias that leads out of what we know.
+    Positive,
+    /// The name does not exist.
+    NxDomain,
+    /// The name exists, the type does not.
+    NoData,
+    /// Another server's: its names stand in the authority section.
+    Referral,
+    /// Any other response code.
+    Failure,
+}
+
+impl Kind {
+    /// A constant name for metrics.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            Kind::Positive => "positive",
+            Kind::NxDomain => "nxdomain",
+            Kind::NoData => "nodata",
+            Kind::Referral => "referral",
+            Kind::Failure => "failure",
+        }
+    }
+}
+
+/// A whole answer in wire form without OPT, and what must be known to hand it out again.
+#[derive(Clone, Debug)]
+pub struct Answer {
+    wire: Box<[u8]>,
+    /// Where the TTL fields stand.
+    ttls_at: Box<[u16]>,
+    /// End of the question section.
+    question_end: u16,
+    /// End of what must not be dropped silently; additional records behind it may be.
+    needed_end: u16,
+    /// Records before `needed_end` in the additional section (glue of a referral).
+    needed_additional: u16,
+    kind: Kind,
+    ttl: Option<Ttl>,
+}
+
+/// Why a response cannot be kept as an answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum AnswerError {
+    /// It cannot be walked.
+    #[error("malformed response")]
+    Message(#[from] MessageError),
+    /// It is a query.
+    #[error("a query, not a response")]
+    NotResponse,
+    /// Not exactly one question, or one whose name is compressed.
+    #[error("a response without exactly one plain question")]
+    Question,
+    /// The TC bit is set: half an answer.
+    #[error("a truncated response")]
+    Truncated,
+    /// Larger than a message can be.
+    #[error("larger than a message can be")]
+    TooLarge,
+}
+
+impl AnswerError {
+    /// A constant name for metrics.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            AnswerError::Message(_) => "message",
+            AnswerError::NotResponse => "not_response",
+            AnswerError::Question => "question",
+            AnswerError::Truncated => "truncated",
+            AnswerError::TooLarge => "too_large",
+        }
+    }
+}
+
+impl Answer {
+    /// Keeps a response somebody else gave: AA is cleared (it is their authority, not ours), OPT and
+    /// what follows it is left behind. [`Answer::ttl`] says how long it may be kept.
+    ///
+    /// # Errors
+    /// When the response is not one well-formed, complete answer to one question.
+    pub fn from_response(response: &[u8]) -> Result<Answer, AnswerError> {
+        let flags = u16_at(response, 2)?;
+        let wire = Answer::walk(response)?;
+        let mut answer = wire;
+        put_u16(&mut answer.wire, 2, flags & !AA);
+        Ok(answer)
+    }
+
+    /// Measures `response` and copies it up to its OPT record. Flags stay as they are.
+    fn walk(response: &[u8]) -> Result<Answer, AnswerError> {
+        let flags = u16_at(response, 2)?;
+        if flags & QR == 0 {
+            return Err(AnswerError::NotResponse);
+        }
+        if flags & crate::message::TC != 0 {
+            return Err(AnswerError::Truncated);
+        }
+        if u16_at(response, 4)? != 1 || response.len() > u16::MAX as usize {
+            return Err(AnswerError::Question);
+        }
+        let name_len = measure(&response[HEADER..]).map_err(|_| AnswerError::Question)?;
+        let question_end = HEADER + name_len + 4;
+        let rtype = RecordType(u16_at(response, question_end - 4)?);
+
+        let mut counts = [0u16; 3];
+        let (mut end, mut core_end) = (question_end, question_end);
+        let (mut ttls_at, mut least) = (Vec::new(), None::<Ttl>);
+        let mut seen = Seen::default();
+        for record in records(response)? {
+            let record = record?;
+            if record.rtype == RecordType::OPT {
+                break;
+            }
+            end = record.rdata.end;
+            counts[record.section as usize] += 1;
+            ttls_at.push(record.ttl_at as u16);
+            if record.section != Section::Additional {
+                core_end = end;
+                least = Some(least.map_or(record.ttl, |least| least.min(record.ttl)));
+            }
+            seen.note(response, &record, rtype)?;
+        }
+        let rcode = Rcode(flags as u8 & 15);
+        let kind = seen.kind(rcode);
+        let ttl = match kind {
+            Kind::Positive | Kind::Referral => least,
+            Kind::NxDomain | Kind::NoData => {
+                seen.negative_ttl.map(|t| least.map_or(t, |l| l.min(t)))
+            }
+            Kind::Failure => None,
+        };
+        // Missing glue makes a referral useless, so there it may not go silently (RFC 9471 §3).
+        let glue_needed = kind == Kind::Referral;
+        let mut wire: Box<[u8]> = response[..end].into();
+        for (at, count) in [6, 8, 10].into_iter().zip(counts) {
+            put_u16(&mut wire, at, count);
+        }
+        Ok(Answer {
+            wire,
+            ttls_at: ttls_at.into(),
+            question_end: question_end as u16,
+            needed_end: if glue_needed { end } else { core_end } as u16,
+            needed_additional: if glue_needed { counts[2] } else { 0 },
+            kind,
+            ttl,
+        })
+    }
+
+    /// What it says.
+    pub fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// The response code.
+    pub fn rcode(&self) -> Rcode {
+        Rcode(self.wire[3] & 15)
+    }
+
+    /// How long it may be kept: the least TTL of a positive answer, the lesser of the SOA's TTL and
+    /// its minimum for a denial (RFC 2308 §5). `None` when it must not be kept: failures, and denials
+    /// without a SOA.
+    pub fn ttl(&self) -> Option<Ttl> {
+        self.ttl
+    }
+
+    /// Whether the AA bit is set.
+    pub fn is_authoritative(&self) -> bool {
+        u16::from_be_bytes([self.wire[2], self.wire[3]]) & AA != 0
+    }
+
+    /// The message without OPT, as it was when it was made.
+    pub fn as_wire(&self) -> &[u8] {
+        &self.wire
+    }
+
+    /// The name in the question, plain wire form.
+    pub fn question_name(&self) -> &[u8] {
+        &self.wire[HEADER..self.question_end as usize - 4]
+    }
+
+    /// Octets on the heap.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.wire.len() + 2 * self.ttls_at.len()
+    }
+
+    /// The records of the answer section, with `aging` applied. Allocates: for the typed front.
+    pub fn records(&self, aging: Aging) -> Vec<Record> {
+        let walk = records(&self.wire).into_iter().flatten().flatten();
+        walk.take_while(|record| record.section == Section::Answer)
+            .filter_map(|at| {
+                let (name, _) = crate::name::read(&self.wire, at.owner_at).ok()?;
+                let data = RData::read(&self.wire, at.rdata.start, at.rdata.end, at.rtype).ok()?;
+                let (rtype, class) = (at.rtype, at.class);
+                Some(Record { name, rtype, class, ttl: aging.apply(at.ttl), data })
+            })
+            .collect()
+    }
+}
+
+/// One record of an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Record {
+    /// Whose it is.
+    pub name: Name,
+    /// Its type.
+    pub rtype: RecordType,
+    /// Its class.
+    pub class: Class,
+    /// How long it may be kept from now on.
+    pub ttl: Ttl,
+    /// What it says.
+    pub data: RData,
+}
+
+impl std::fmt::Display for Record {
+    /// As a master file writes it.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{} {} IN {} {}", self.name, self.ttl.as_secs(), self.rtype, self.data)
+    }
+}
+
+/// What the walk over a response has met.
+#[derive(Default)]
+struct Seen {
+    asked_for: bool,
+    alias: bool,
+    referral: bool,
+    soa: bool,
+    negative_ttl: Option<Ttl>,
+}
+
+impl Seen {
+    fn note(
+        &mut self,
+        message: &[u8],
+        record: &crate::message::RecordAt,
+        asked: RecordType,
+    ) -> Result<(), AnswerError> {
+        match (record.section, record.rtype) {
+            (Section::Answer, rtype) if rtype == asked || asked == RecordType::ANY => {
+                self.asked_for = true;
+            }
+            (Section::Answer, RecordType::CNAME | RecordType::DNAME) => self.alias = true,
+            (Section::Authority, RecordType::NS) => self.referral = true,
+            (Section::Authority, RecordType::SOA) => {
+                let (at, end) = (record.rdata.start, record.rdata.end);
+                if let RData::Soa(soa) = RData::read(message, at, end, RecordType::SOA)? {
+                    self.soa = true;
+                    self.negative_ttl = Some(record.ttl.min(soa.minimum));
+                }
+            }
+            _ => {}
+        }
+        Ok(())
+    }
+
+    /// RFC 2308 §2.1 and §2.2: a denial has a SOA or no NS in its authority section.
+    fn kind(&self, rcode: Rcode) -> Kind {
+        match rcode {
+            Rcode::NXDOMAIN => Kind::NxDomain,
+            Rcode::NOERROR if self.asked_for => Kind::Positive,
+            Rcode::NOERROR if self.soa => Kind::NoData,
+            Rcode::NOERROR if self.alias => Kind::Positive,
+            Rcode::NOERROR if self.referral => Kind::Referral,
+            Rcode::NOERROR => Kind::NoData,
+            _ => Kind::Failure,
+        }
+    }
+}

@@ -1,0 +1,243 @@
+//! Answers in memory: bounded in bytes, sharded, every operation on one key O(1).
+//!
+//! The clock comes from outside: `now` is a [`Duration`] since an epoch of the caller's choice, the same
+//! for all calls.
+
+mod entry;
+mod ghost;
+mod queues;
+mod shard;
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
+use std::time::Duration;
+
+pub use entry::{Entry, Lifetime, Source};
+
+use crate::answer::{Answer, Kind};
+use crate::name::{Name, is_under};
+use crate::question::{Key, key_name};
+use crate::ttl::Ttl;
+use entry::Freshness;
+use shard::Shard;
+
+/// How much is kept, and for how long.
+#[derive(Clone, Debug)]
+pub struct CacheConfig {
+    /// Bytes for keys, answers and their administration. Default 32 MiB, least 64 KiB.
+    pub max_bytes: usize,
+    /// Parts with a lock each. Default 16, least 1; fewer when a part would fall below 64 KiB.
+    pub shards: usize,
+    /// Answers are kept at least this long. Default 0 (RFC 2181 §8: the zone's owner decides).
+    pub min_ttl: Ttl,
+    /// And at most this long. Default one day (RFC 8767 §4 asks for days to a week at most).
+    pub max_ttl: Ttl,
+    /// Denials are kept at most this long. Default one hour (RFC 2308 §5: one to three hours).
+    pub max_negative_ttl: Ttl,
+    /// How long an expired answer may stand in. Default one day (RFC 8767 §5: one to three days).
+    pub max_stale: Ttl,
+}
+
+impl Default for CacheConfig {
+    fn default() -> CacheConfig {
+        CacheConfig {
+            max_bytes: 32 << 20,
+            shards: 16,
+            min_ttl: Ttl::ZERO,
+            max_ttl: Ttl::DAY,
+            max_negative_ttl: Ttl::HOUR,
+            max_stale: Ttl::DAY,
+        }
+    }
+}
+
+/// What a look into the cache found.
+#[derive(Clone, Debug)]
+pub enum Hit {
+    /// A valid answer.
+    Fresh(Arc<Entry>),
+    /// An expired one that may stand in when no better can be had (RFC 8767).
+    Stale(Arc<Entry>),
+    /// Nothing to give.
+    Miss,
+}
+
+/// Counts since the start, and what is held now.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct CacheStats {
+    /// Lookups that found a fresh answer.
+    pub hits: u64,
+    /// Lookups that found an expired one.
+    pub stale: u64,
+    /// Lookups that found nothing.
+    pub misses: u64,
+    /// Answers put in.
+    pub insertions: u64,
+    /// Answers thrown out for room.
+    pub evictions: u64,
+    /// Answers held.
+    pub entries: usize,
+    /// Bytes held, administration included.
+    pub bytes: usize,
+}
+
+/// The cache. `Sync`; readers share a lock, only changes exclude.
+#[derive(Debug)]
+pub struct Cache {
+    shards: Box<[Part]>,
+    hasher: RandomState,
+    config: CacheConfig,
+}
+
+/// A shard, its lock and the counters that readers raise.
+#[derive(Debug)]
+struct Part {
+    shard: RwLock<Shard>,
+    hits: AtomicU64,
+    stale: AtomicU64,
+    misses: AtomicU64,
+}
+
+impl Cache {
+    /// An empty cache.
+    pub fn new(config: CacheConfig) -> Cache {
+        let max_bytes = config.max_bytes.max(LEAST_BYTES);
+        let count = config.shards.clamp(1, max_bytes / LEAST_BYTES);
+        let part = |_| Part {
+            shard: RwLock::new(Shard::new(max_bytes / count)),
+            hits: AtomicU64::new(0),
+            stale: AtomicU64::new(0),
+            misses: AtomicU64::new(0),
+        };
+        let shards = (0..count).map(part).collect();
+        Cache { shards, hasher: RandomState::new(), config }
+    }
+
+    /// What is known under `key`, counted as a hit. Never allocates.
+    pub fn lookup(&self, now: Duration, key: &Key) -> Hit {
+        let (hash, part) = self.part(key.as_octets());
+        let shard = part.read();
+        let slot = shard.find(hash, key.as_octets());
+        let hit = Hit::of(now, slot.map(|slot| &slot.entry));
+        if let (Some(slot), Hit::Fresh(entry) | Hit::Stale(entry)) = (slot, &hit) {
+            slot.touch();
+            entry.note_hit();
+        }
+        let counter = match hit {
+            Hit::Fresh(_) => &part.hits,
+            Hit::Stale(_) => &part.stale,
+            Hit::Miss => &part.misses,
+        };
+        counter.fetch_add(1, Ordering::Relaxed);
+        hit
+    }
+
+    /// The same without leaving a trace: no count, no favour in the eviction.
+    pub fn peek(&self, now: Duration, key: &Key) -> Hit {
+        let (hash, part) = self.part(key.as_octets());
+        Hit::of(now, part.read().find(hash, key.as_octets()).map(|slot| &slot.entry))
+    }
+
+    /// Puts an answer in and returns it as an entry. One larger than a shard is handed back without being
+    /// kept.
+    pub fn insert(
+        &self,
+        now: Duration,
+        key: &Key,
+        answer: Answer,
+        source: Source,
+        lifetime: Lifetime,
+    ) -> Arc<Entry> {
+        let weight = ENTRY_BYTES + key.as_octets().len() + answer.heap_bytes();
+        let entry = Arc::new(Entry::new(now, answer, source, lifetime));
+        let (hash, part) = self.part(key.as_octets());
+        let weight = u32::try_from(weight).expect("key and answer stay below 300 KiB");
+        part.write().insert(now, hash, key.as_octets(), Arc::clone(&entry), weight);
+        entry
+    }
+
+    /// How long the cache would keep `answer`, had from elsewhere; `None` when it must not.
+    pub fn lifetime(&self, answer: &Answer) -> Option<Lifetime> {
+        let config = &self.config;
+        let most = match answer.kind() {
+            Kind::NxDomain | Kind::NoData => config.max_ttl.min(config.max_negative_ttl),
+            _ => config.max_ttl,
+        };
+        let fresh = answer.ttl()?.clamp_between(config.min_ttl, most);
+        Some(Lifetime::Ages { fresh, stale: config.max_stale })
+    }
+
+    /// Takes out every type of `name` in every view, and returns how many. Looks at every entry.
+    pub fn purge_name(&self, name: &Name) -> usize {
+        let folded = name.folded();
+        self.purge_where(|key, _| key == folded.as_wire())
+    }
+
+    /// Takes out `suffix` and everything below it. Looks at every entry.
+    pub fn purge_suffix(&self, suffix: &Name) -> usize {
+        self.purge_where(|name, _| is_under(name, suffix.as_wire()))
+    }
+
+    /// Takes out everything.
+    pub fn clear(&self) -> usize {
+        self.purge_where(|_, _| true)
+    }
+
+    /// Takes out what `doomed` says of a name (plain wire form, lower case) and its entry.
+    pub fn purge_where(&self, mut doomed: impl FnMut(&[u8], &Entry) -> bool) -> usize {
+        let parts = self.shards.iter();
+        parts.map(|part| part.write().purge(|key, entry| doomed(key_name(key), entry))).sum()
+    }
+
+    /// Counts and sizes; the shards are read one after the other.
+    pub fn stats(&self) -> CacheStats {
+        let mut stats = CacheStats::default();
+        for part in &self.shards {
+            let shard = part.read();
+            stats.hits += part.hits.load(Ordering::Relaxed);
+            stats.stale += part.stale.load(Ordering::Relaxed);
+            stats.misses += part.misses.load(Ordering::Relaxed);
+            stats.insertions += shard.insertions;
+            stats.evictions += shard.evictions;
+            stats.entries += shard.len();
+            stats.bytes += shard.bytes();
+        }
+        stats
+    }
+
+    /// The hash is keyed at random, so that nobody can choose names that fall together.
+    fn part(&self, key: &[u8]) -> (u64, &Part) {
+        let hash = self.hasher.hash_one(key);
+        // The table uses the lower bits and the top seven; take others.
+        (hash, &self.shards[(hash >> 32) as usize % self.shards.len()])
+    }
+}
+
+impl Hit {
+    fn of(now: Duration, entry: Option<&Arc<Entry>>) -> Hit {
+        match entry.map(|entry| (entry, entry.freshness(now))) {
+            Some((entry, Freshness::Fresh)) => Hit::Fresh(Arc::clone(entry)),
+            Some((entry, Freshness::Stale)) => Hit::Stale(Arc::clone(entry)),
+            Some((_, Freshness::Dead)) | None => Hit::Miss,
+        }
+    }
+}
+
+impl Part {
+    // A panic under the lock leaves a shard whole enough to read: no step over peer data panics inside.
+    fn read(&self) -> RwLockReadGuard<'_, Shard> {
+        self.shard.read().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn write(&self) -> RwLockWriteGuard<'_, Shard> {
+        self.shard.write().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// The smallest shard worth a lock.
+const LEAST_BYTES: usize = 64 << 10;
+/// What an entry costs beside its key and answer: the slot and its index (88 + 9), the shared entry (104) and
+/// the allocator's share of four blocks (4 × 16). `tests/cache_bytes.rs` compares it with the truth.
+const ENTRY_BYTES: usize = 265;

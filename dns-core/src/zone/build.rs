@@ -1,0 +1,231 @@
+//! From records to a zone that can be relied on: what a zone must and must not hold.
+
+use std::collections::HashMap;
+
+use thiserror::Error;
+
+use super::{Node, RrSet, Zone};
+use crate::name::{Name, ancestors, measure};
+use crate::rdata::RData;
+use crate::record_type::RecordType;
+use crate::ttl::Ttl;
+
+/// Why a record cannot go into a zone.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum RecordError {
+    /// The owner is not at or below the origin.
+    #[error("{owner} lies outside of the zone {origin}: move it to a zone of its own")]
+    OutOfZone {
+        /// Whose record it is.
+        owner: Name,
+        /// Where the zone begins.
+        origin: Name,
+    },
+    /// A type that only questions and messages have (RFC 6895 §3.1).
+    #[error("{0} is no type for data: remove the record")]
+    MetaType(RecordType),
+    /// The data does not have the shape of its type.
+    #[error("the data of this {0} record does not have its type's shape")]
+    Shape(RecordType),
+    /// A CNAME beside other data (RFC 1034 §3.6.2), or a second one.
+    #[error("{0} has a CNAME and other data: keep one of them")]
+    CnameAndOther(Name),
+    /// A second DNAME at one owner (RFC 6672 §2.4).
+    #[error("{0} has two DNAME records: keep one of them")]
+    TwoDnames(Name),
+    /// A SOA somewhere else than at the origin.
+    #[error("a SOA record at {0}, which is not the origin: remove it or correct the origin")]
+    SoaNotAtApex(Name),
+    /// Two different SOA records.
+    #[error("two different SOA records: keep one of them")]
+    TwoSoas,
+}
+
+impl RecordError {
+    /// A constant name for metrics.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            RecordError::OutOfZone { .. } => "out_of_zone",
+            RecordError::MetaType(_) => "meta_type",
+            RecordError::Shape(_) => "shape",
+            RecordError::CnameAndOther(_) => "cname_and_other",
+            RecordError::TwoDnames(_) => "two_dnames",
+            RecordError::SoaNotAtApex(_) => "soa_not_at_apex",
+            RecordError::TwoSoas => "two_soas",
+        }
+    }
+}
+
+/// Why records do not make a zone.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ZoneError {
+    /// No SOA record at the origin.
+    #[error("{0} has no SOA record: add one at the origin")]
+    NoSoa(Name),
+    /// No NS record at the origin.
+    #[error("{0} has no NS record: add one at the origin")]
+    NoNs(Name),
+    /// Data below a DNAME, where nothing may stand (RFC 6672 §2.4).
+    #[error("{name} lies below the DNAME at {dname}, which redirects it: remove one of them")]
+    BelowDname {
+        /// What can never be reached.
+        name: Name,
+        /// The DNAME's owner.
+        dname: Name,
+    },
+}
+
+impl ZoneError {
+    /// A constant name for metrics.
+    pub const fn label(&self) -> &'static str {
+        match self {
+            ZoneError::NoSoa(_) => "no_soa",
+            ZoneError::NoNs(_) => "no_ns",
+            ZoneError::BelowDname { .. } => "below_dname",
+        }
+    }
+}
+
+/// A zone in the making.
+#[derive(Debug)]
+pub struct ZoneBuilder {
+    origin: Name,
+    nodes: HashMap<Box<[u8]>, Node>,
+}
+
+impl ZoneBuilder {
+    pub(super) fn new(origin: Name) -> ZoneBuilder {
+        ZoneBuilder { origin, nodes: HashMap::new() }
+    }
+
+    /// Where the zone begins.
+    pub fn origin(&self) -> &Name {
+        &self.origin
+    }
+
+    /// Adds a record of class IN. `rdata` is plain wire form, names in it uncompressed. One that is there
+    /// already is not added again; records of one owner and type get the least of their TTLs
+    /// (RFC 2181 §5.2).
+    ///
+    /// # Errors
+    /// [`RecordError`]; the zone is then as it was.
+    pub fn record(
+        &mut self,
+        owner: &Name,
+        ttl: Ttl,
+        rtype: RecordType,
+        rdata: &[u8],
+    ) -> Result<(), RecordError> {
+        self.check(owner, rtype, rdata)?;
+        let depth = owner.label_count() - self.origin.label_count();
+        let folded = owner.folded();
+        for (name, spelled) in
+            ancestors(folded.as_wire()).zip(ancestors(owner.as_wire())).take(depth + 1)
+        {
+            if !self.nodes.contains_key(name) {
+                let owner = Name::from_wire(spelled).expect("the tail of a name is a name");
+                self.nodes.insert(name.into(), Node { owner, sets: Vec::new() });
+            }
+        }
+        let node = self.nodes.get_mut(folded.as_wire()).expect("just made sure");
+        match node.sets.iter_mut().find(|set| set.rtype == rtype) {
+            Some(set) => {
+                set.ttl = set.ttl.min(ttl);
+                if !set.data.iter().any(|known| **known == *rdata) {
+                    set.data.push(rdata.into());
+                }
+            }
+            None => node.sets.push(RrSet { rtype, ttl, data: vec![rdata.into()] }),
+        }
+        Ok(())
+    }
+
+    fn check(&self, owner: &Name, rtype: RecordType, rdata: &[u8]) -> Result<(), RecordError> {
+        if !owner.is_under(&self.origin) {
+            let (owner, origin) = (owner.clone(), self.origin.clone());
+            return Err(RecordError::OutOfZone { owner, origin });
+        }
+        if rtype.is_meta() {
+            return Err(RecordError::MetaType(rtype));
+        }
+        let shape =
+            RData::read(rdata, 0, rdata.len(), rtype).is_ok() && has_plain_names(rtype, rdata);
+        if !shape || rdata.len() > u16::MAX as usize {
+            return Err(RecordError::Shape(rtype));
+        }
+        if rtype == RecordType::SOA && *owner != self.origin {
+            return Err(RecordError::SoaNotAtApex(owner.clone()));
+        }
+        let Some(node) = self.nodes.get(owner.folded().as_wire()) else { return Ok(()) };
+        let second = |set: &RrSet| set.rtype == rtype && set.data.iter().any(|d| **d != *rdata);
+        let cname = |rtype| rtype == RecordType::CNAME;
+        // RFC 4034 §3 and §4 let signatures and NSEC stand beside a CNAME.
+        let beside = |rtype| cname(rtype) || matches!(rtype, RecordType::RRSIG | RecordType::NSEC);
+        for set in &node.sets {
+            if (cname(rtype) && !beside(set.rtype)) || (cname(set.rtype) && !beside(rtype)) {
+                return Err(RecordError::CnameAndOther(owner.clone()));
+            }
+            match rtype {
+                RecordType::CNAME if second(set) => {
+                    return Err(RecordError::CnameAndOther(owner.clone()));
+                }
+                RecordType::DNAME if second(set) => {
+                    return Err(RecordError::TwoDnames(owner.clone()));
+                }
+                RecordType::SOA if second(set) => return Err(RecordError::TwoSoas),
+                _ => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// The finished zone.
+    ///
+    /// # Errors
+    /// Without SOA or NS at the origin, or with names that a DNAME hides.
+    pub fn build(self) -> Result<Zone, ZoneError> {
+        let ZoneBuilder { origin, nodes } = self;
+        let apex = nodes.get(origin.folded().as_wire());
+        let set = apex
+            .and_then(|apex| apex.set(RecordType::SOA))
+            .ok_or_else(|| ZoneError::NoSoa(origin.clone()))?;
+        if apex.and_then(|apex| apex.set(RecordType::NS)).is_none() {
+            return Err(ZoneError::NoNs(origin));
+        }
+        let data = &set.data[0];
+        let Ok(RData::Soa(soa)) = RData::read(data, 0, data.len(), RecordType::SOA) else {
+            return Err(ZoneError::NoSoa(origin));
+        };
+        let denial_ttl = set.ttl.min(soa.minimum);
+        for (name, node) in &nodes {
+            let above = ancestors(name).skip(1).filter_map(|above| nodes.get(above));
+            if let Some(dname) =
+                above.into_iter().find(|node| node.set(RecordType::DNAME).is_some())
+            {
+                let (name, dname) = (node.owner.clone(), dname.owner.clone());
+                return Err(ZoneError::BelowDname { name, dname });
+            }
+        }
+        Ok(Zone { origin, nodes, soa: *soa, denial_ttl })
+    }
+}
+
+/// Whether the names in `rdata` are uncompressed: there is no message around it yet to point into.
+fn has_plain_names(rtype: RecordType, rdata: &[u8]) -> bool {
+    let (mut at, names) = match rtype {
+        RecordType::NS | RecordType::CNAME | RecordType::PTR | RecordType::DNAME => (0, 1),
+        RecordType::MX => (2, 1),
+        RecordType::SRV => (6, 1),
+        RecordType::SOA => (0, 2),
+        _ => return true,
+    };
+    for _ in 0..names {
+        match rdata.get(at..).map(measure) {
+            Some(Ok(len)) => at += len,
+            _ => return false,
+        }
+    }
+    true
+}

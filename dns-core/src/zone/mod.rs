@@ -1,0 +1,81 @@
+//! Authoritative zones in memory: who owns what, found as RFC 1034 §4.3.2 and RFC 4592 say.
+
+mod build;
+mod lookup;
+#[cfg(feature = "zones")]
+mod master_file;
+mod respond;
+mod set;
+
+use std::collections::HashMap;
+
+pub use build::{RecordError, ZoneBuilder, ZoneError};
+#[cfg(feature = "zones")]
+pub use master_file::{MasterFileError, Mistake};
+pub(crate) use respond::respond;
+pub(crate) use set::ZoneSet;
+
+use crate::name::Name;
+use crate::rdata::Soa;
+use crate::record_type::RecordType;
+use crate::ttl::Ttl;
+
+/// A zone: complete, checked and unchangeable. A new version replaces the old one as a whole.
+#[derive(Clone, Debug)]
+pub struct Zone {
+    origin: Name,
+    /// Every name that exists, empty non-terminals too, by its wire form in lower case.
+    nodes: HashMap<Box<[u8]>, Node>,
+    soa: Soa,
+    /// TTL of the SOA record in denials: min(its TTL, MINIMUM) (RFC 2308 §3).
+    denial_ttl: Ttl,
+}
+
+/// A name that exists. Without data of its own it is an empty non-terminal (RFC 4592 §2.2.2).
+#[derive(Clone, Debug)]
+struct Node {
+    /// In the spelling of the zone file.
+    owner: Name,
+    sets: Vec<RrSet>,
+}
+
+/// The records of one owner and type, all with one TTL (RFC 2181 §5).
+#[derive(Clone, Debug)]
+struct RrSet {
+    rtype: RecordType,
+    ttl: Ttl,
+    /// Plain wire form, names uncompressed.
+    data: Vec<Box<[u8]>>,
+}
+
+impl Node {
+    fn set(&self, rtype: RecordType) -> Option<&RrSet> {
+        self.sets.iter().find(|set| set.rtype == rtype)
+    }
+}
+
+impl Zone {
+    /// Begins a zone at `origin`, to be filled record by record.
+    pub fn builder(origin: Name) -> ZoneBuilder {
+        ZoneBuilder::new(origin)
+    }
+
+    /// Where the zone begins.
+    pub fn origin(&self) -> &Name {
+        &self.origin
+    }
+
+    /// The start-of-authority record.
+    pub fn soa(&self) -> &Soa {
+        &self.soa
+    }
+
+    /// How many records it holds.
+    pub fn record_count(&self) -> usize {
+        self.nodes.values().flat_map(|node| &node.sets).map(|set| set.data.len()).sum()
+    }
+
+    fn node(&self, folded: &[u8]) -> Option<&Node> {
+        self.nodes.get(folded)
+    }
+}

@@ -1,1 +1,36 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+mod wire;
+pub mod names;
+pub mod record;
+pub mod message;
+pub mod hello;
+pub mod segment;
+pub mod timeline;
+pub mod gap;
+mod sentence;
+pub mod verdict;
+pub mod dialogue;
+#[cfg(feature = "serde")]
+mod json;
+pub mod report;
+mod config;
+pub mod handshake;
+#[cfg(feature = "passive")]
+pub mod connection;
+#[cfg(feature = "passive")]
+pub mod link;
+#[cfg(feature = "passive")]
+mod table;
+
+pub use config::Config;
+pub use gap::{Idle, Vantage};
+#[cfg(feature = "passive")]
+pub use link::LinkType;
+pub use names::{CipherSuite, ProtocolVersion, Side};
+pub use report::{Outcome, Phases, Report};
+#[cfg(feature = "passive")]
+pub use table::{Stats, Table};
+pub use timeline::{Event, Timeline, What};
+pub use verdict::Verdict;

@@ -1,0 +1,141 @@
+//! What is known of a handshake once it is over.
+
+use std::{net::SocketAddr, time::Duration};
+
+use crate::{
+    dialogue::{Alert, Messages, Settled},
+    gap::Idle,
+    names::{CipherSuite, ProtocolVersion},
+    timeline::Timeline,
+    verdict::Verdict,
+};
+
+/// How a handshake ended.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
+pub enum Outcome {
+    /// Both sides have what they need to send data.
+    Established,
+    /// A side refused with an alert.
+    Alert,
+    /// The connection was reset.
+    Reset,
+    /// It took longer than it was given.
+    Timeout,
+    /// The connection was closed, or the packets ended, before the handshake did.
+    Incomplete,
+}
+
+impl Outcome {
+    /// `established`, `alert`, `reset`, `timeout` or `incomplete`.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Established => "established",
+            Self::Alert => "alert",
+            Self::Reset => "reset",
+            Self::Timeout => "timeout",
+            Self::Incomplete => "incomplete",
+        }
+    }
+}
+
+/// How long each part took; `None` for a part that was not seen to its end.
+///
+/// The parts follow one another without overlap. Together they make the total, but for the
+/// server's closing flight of a full TLS 1.2 handshake, which follows the client's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Phases {
+    /// From the first SYN to the ACK that answers the SYN-ACK. `None` in a server's own stream.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::some_seconds"))]
+    pub tcp: Option<Duration>,
+    /// From there (or from the first packet, or from when the server began to listen) to the
+    /// packet that completes the first ClientHello.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::some_seconds"))]
+    pub client_hello: Option<Duration>,
+    /// From there to the last packet of the server before the client's answer. With a
+    /// HelloRetryRequest, that and the second ClientHello are within it.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::some_seconds"))]
+    pub server_flight: Option<Duration>,
+    /// From there to the packet that completes the client's Finished.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::some_seconds"))]
+    pub client_flight: Option<Duration>,
+    /// From the first packet to the last of the handshake, or to when it was given up. It equals
+    /// the sum of the idle times.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::seconds"))]
+    pub total: Duration,
+}
+
+/// One handshake: who, what was settled, how long, and whose silence it was.
+///
+/// With feature `serde` it is written as the object of `probe`: durations in seconds, instants in
+/// Unix nanoseconds, names as strings; `timeline` and what follows it stay out.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize))]
+pub struct Report {
+    /// The client's address and port, if known.
+    pub client: Option<SocketAddr>,
+    /// The server's.
+    pub server: Option<SocketAddr>,
+    /// The name the client asked for (SNI).
+    pub server_name: Option<String>,
+    /// The connection's version; the client's best offer if the server never answered.
+    pub version: Option<ProtocolVersion>,
+    /// The chosen cipher suite.
+    pub cipher: Option<CipherSuite>,
+    /// The chosen application protocol. TLS 1.3 sends it encrypted: known inside a server only.
+    pub alpn: Option<String>,
+    /// JA3 fingerprint of the client; not computed yet.
+    pub ja3: Option<String>,
+    /// JA4 fingerprint of the client; not computed yet.
+    pub ja4: Option<String>,
+    /// An earlier session was resumed.
+    pub resumed: bool,
+    /// How it ended.
+    pub outcome: Outcome,
+    /// The alert that ended it, if one did.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub alert: Option<Alert>,
+    /// The first packet, in Unix nanoseconds; the ClientHello's after STARTTLS.
+    pub start_ns: u64,
+    /// How long each part took.
+    pub phases: Phases,
+    /// Whose time it was.
+    pub idle: Idle,
+    /// The initial round trip; where the TCP handshake was not seen, the shortest seen since.
+    #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::some_seconds"))]
+    pub rtt: Option<Duration>,
+    /// Packets that made good a loss, both ways.
+    pub retransmissions: u32,
+    /// Who made it wait.
+    pub verdict: Verdict,
+    /// Why, in a sentence.
+    pub because: String,
+    /// Packet by packet, for whoever draws it.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub timeline: Timeline,
+    /// The client's message types seen in clear.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub client_messages: Messages,
+    /// The server's.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub server_messages: Messages,
+    /// The client hid its true name by ECH; `server_name` is the outer one.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub ech: bool,
+    /// Bytes of the two streams that the packets lacked.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub missing_bytes: u64,
+}
+
+impl Report {
+    /// Takes over what was settled in clear.
+    pub(crate) fn settle(&mut self, settled: &Settled) {
+        self.server_name.clone_from(&settled.server_name);
+        self.version = settled.version;
+        self.cipher = settled.cipher;
+        self.alpn.clone_from(&settled.alpn);
+        self.resumed = settled.resumed;
+        self.ech = settled.ech;
+    }
+}

@@ -1,0 +1,92 @@
+//! The thread that turns triggers into files.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use anyhow::Result;
+use crossbeam_channel::{Receiver, RecvTimeoutError};
+use ring_capture::{Accepted, Recorder, Ring};
+use tls_probe::Verdict;
+
+use super::capture::Progress;
+use crate::flight::{Flight, FlightFolder};
+use crate::names::ClientNames;
+use crate::slow::SlowHandshake;
+
+/// What came of all triggers.
+#[derive(Debug, Default)]
+pub struct Flights {
+    /// Recordings begun.
+    pub begun: u64,
+    /// Files written.
+    pub written: u64,
+    /// Bytes in them.
+    pub bytes: u64,
+    /// Packets in them.
+    pub packets: u64,
+    /// How many of each network were judged how.
+    pub verdicts: BTreeMap<(String, Verdict), u64>,
+    /// The one to show: the slowest.
+    pub slowest: Option<Flight>,
+}
+
+/// Takes slow handshakes until the channel closes and the last recording is due, and writes each
+/// one's flow.
+///
+/// # Errors
+///
+/// When a file cannot be written or a flow is not in the ring.
+pub fn run(
+    slow: &Receiver<SlowHandshake>,
+    mut folder: FlightFolder,
+    ring: &Ring,
+    progress: &Arc<Progress>,
+    names: &ClientNames,
+) -> Result<Flights> {
+    let (mut recorder, mut flights, mut open) = (Recorder::default(), Flights::default(), true);
+    while open || recorder.next_at_ns().is_some() {
+        if open {
+            match slow.recv_timeout(TICK) {
+                Ok(handshake) => {
+                    if recorder.trigger(handshake.trigger()) == Accepted::Begun {
+                        flights.begun += 1;
+                    }
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => open = false,
+            }
+        } else {
+            std::thread::sleep(TICK);
+        }
+        // The kernel hands packets over in blocks: give the last ones time to arrive.
+        let now_ns = progress.now_ns().saturating_sub(HANDOVER.as_nanos() as u64);
+        let ended = progress.has_ended();
+        while let Some(recording) =
+            if ended { recorder.finish(ring) } else { recorder.poll(now_ns, ring) }
+        {
+            let flight = folder.write(&recording, progress.counts(), |ip| names.of(ip))?;
+            flights.add(flight, names)?;
+        }
+    }
+    Ok(flights)
+}
+
+impl Flights {
+    fn add(&mut self, flight: Flight, names: &ClientNames) -> Result<()> {
+        self.written += 1;
+        self.packets += flight.packets as u64;
+        self.bytes += std::fs::metadata(&flight.path)?.len();
+        if let Some(client) = flight.report.client {
+            *self.verdicts.entry((names.of(client.ip()), flight.report.verdict)).or_default() += 1;
+        }
+        let took = |flight: &Flight| flight.report.phases.total;
+        if self.slowest.as_ref().is_none_or(|slowest| took(slowest) < took(&flight)) {
+            self.slowest = Some(flight);
+        }
+        Ok(())
+    }
+}
+
+const TICK: Duration = Duration::from_millis(20);
+const HANDOVER: Duration = Duration::from_millis(100);

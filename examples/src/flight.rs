@@ -1,0 +1,206 @@
+//! A recording becomes a flight: one pcapng file with the verdict, one line in `flights.jsonl`.
+
+use std::fs::{File, OpenOptions};
+use std::io::{self, Write};
+use std::net::IpAddr;
+use std::path::{Path, PathBuf};
+
+use anyhow::{Context, Result};
+use ring_capture::pcapng::{Interface, Section, Statistics, Writer};
+use ring_capture::{RecordedPacket, Recording, Store};
+use serde::Serialize;
+use tls_probe::{Config, LinkType, Report, Side, Table, What};
+
+/// Where flights go.
+#[derive(Debug)]
+pub struct FlightFolder {
+    store: Store,
+    lines: File,
+    capture: CaptureFacts,
+}
+
+/// What every file says of the capture it comes from.
+#[derive(Clone, Debug, Default)]
+pub struct CaptureFacts {
+    /// The interface's name.
+    pub interface: String,
+    /// The filter in use, as text.
+    pub filter: Option<String>,
+    /// The server's port.
+    pub server_port: u16,
+    /// When the capture began: Unix nanoseconds.
+    pub since_ns: u64,
+}
+
+/// Counts of the capture at the moment a flight is written.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct CaptureCounts {
+    /// Packets seen.
+    pub seen: u64,
+    /// Packets the kernel dropped.
+    pub dropped_by_kernel: u64,
+    /// Packets the ring dropped.
+    pub dropped_by_ring: u64,
+}
+
+/// A flight on disk.
+#[derive(Debug)]
+pub struct Flight {
+    /// The file.
+    pub path: PathBuf,
+    /// What the packets in it say.
+    pub report: Report,
+    /// How many there are.
+    pub packets: usize,
+}
+
+/// The line in `flights.jsonl`: the probe's object and three fields more.
+#[derive(Serialize)]
+struct Line<'a> {
+    #[serde(flatten)]
+    report: &'a Report,
+    file: &'a str,
+    packets: usize,
+    trigger: &'a str,
+}
+
+impl FlightFolder {
+    /// Opens the folder, making it if need be.
+    ///
+    /// # Errors
+    ///
+    /// When it cannot be made or written to.
+    pub fn open(folder: &Path, capture: CaptureFacts) -> Result<Self> {
+        let store = Store::open(folder)?;
+        let path = folder.join("flights.jsonl");
+        let lines = OpenOptions::new().create(true).append(true).open(&path);
+        let lines = lines.with_context(|| format!("cannot write {}", path.display()))?;
+        Ok(Self { store, lines, capture })
+    }
+
+    /// Judges a recording and writes it. `name_of` names addresses for the file's readers.
+    ///
+    /// # Errors
+    ///
+    /// When nothing was recorded, the packets hold no handshake, or the disk says no.
+    pub fn write(
+        &mut self,
+        recording: &Recording,
+        counts: CaptureCounts,
+        name_of: impl Fn(IpAddr) -> String,
+    ) -> Result<Flight> {
+        let flow = recording.trigger.flow;
+        let report = judge(&recording.packets, self.capture.server_port)
+            .with_context(|| format!("no handshake among the packets of {flow}"))?;
+        let name = file_name(&report);
+        let path = self
+            .store
+            .write(&name, |out| self.pcapng(out, recording, &report, counts, name_of))
+            .with_context(|| format!("cannot write {}", self.store.folder().join(&name).display()))?;
+        let packets = recording.packets.len();
+        let line = Line { report: &report, file: &name, packets, trigger: &recording.trigger.reason };
+        let mut line = serde_json::to_vec(&line)?;
+        line.push(b'\n');
+        self.lines.write_all(&line).context("cannot write flights.jsonl")?;
+        Ok(Flight { path, report, packets })
+    }
+
+    fn pcapng(
+        &self,
+        out: impl Write,
+        recording: &Recording,
+        report: &Report,
+        counts: CaptureCounts,
+        name_of: impl Fn(IpAddr) -> String,
+    ) -> io::Result<()> {
+        let reasons = std::iter::once(&recording.trigger.reason).chain(&recording.further_reasons);
+        let reasons: Vec<&str> = reasons.map(String::as_str).collect();
+        let mut comment =
+            format!("verdict: {}: {}\ntrigger: {}", report.verdict.label(), report.because, reasons.join("; "));
+        if recording.incomplete {
+            comment.push_str("\nincomplete: older packets were overwritten before they were read");
+        }
+        let section = Section {
+            application: concat!("popkit recorder ", env!("CARGO_PKG_VERSION")).to_owned(),
+            os: Some(std::env::consts::OS.to_owned()),
+            comment: Some(comment),
+        };
+        let mut file = Writer::new(out, &section)?;
+        let link = recording.packets.first().map_or_else(Default::default, |p| p.link);
+        let interface = file.interface(&Interface {
+            name: self.capture.interface.clone(),
+            link,
+            snaplen: 0,
+            filter: self.capture.filter.clone(),
+        })?;
+        let (one, other) = recording.trigger.flow.endpoints();
+        let names = [one.ip(), other.ip()].map(|ip| (ip, name_of(ip)));
+        let known = names.iter().filter(|(ip, name)| *name != ip.to_string());
+        let known: Vec<(IpAddr, &str)> = known.map(|(ip, name)| (*ip, name.as_str())).collect();
+        if !known.is_empty() {
+            file.names(&known)?;
+        }
+        let evidence_ns = end_of_longest_silence(report);
+        for packet in &recording.packets {
+            let is_evidence = Some(packet.timestamp_ns) == evidence_ns;
+            let comment = is_evidence.then(|| format!("verdict {}: {}", report.verdict.label(), report.because));
+            file.packet(
+                interface,
+                packet.timestamp_ns,
+                packet.original_len,
+                packet.direction,
+                &packet.bytes,
+                comment.as_deref(),
+            )?;
+        }
+        let last_ns = recording.packets.last().map_or(recording.trigger.at_ns, |p| p.timestamp_ns);
+        file.statistics(
+            interface,
+            &Statistics {
+                at_ns: last_ns,
+                since_ns: self.capture.since_ns,
+                received: counts.seen,
+                dropped_by_kernel: counts.dropped_by_kernel,
+                dropped_by_ring: counts.dropped_by_ring,
+                delivered: recording.packets.len() as u64,
+            },
+        )?;
+        file.finish().map(drop)
+    }
+}
+
+/// What the packets of one flow say of its handshake.
+pub fn judge(packets: &[RecordedPacket], server_port: u16) -> Option<Report> {
+    let mut table = Table::new(Config::default().server_ports([server_port]));
+    for packet in packets {
+        let link = LinkType::from(packet.link.number());
+        table.packet(packet.timestamp_ns, link, &packet.bytes, packet.original_len);
+    }
+    table.finish();
+    table.poll_report()
+}
+
+/// When the longest silence of the handshake was broken: the packet that tells the story.
+pub fn end_of_longest_silence(report: &Report) -> Option<u64> {
+    let spoken = report.timeline.events().iter().filter(|event| event.what != What::Ack);
+    let times: Vec<u64> = spoken.map(|event| event.at_ns).collect();
+    let gaps = times.windows(2).map(|pair| (pair[1] - pair[0].min(pair[1]), pair[1]));
+    gaps.max().map(|(_, end_ns)| end_ns)
+}
+
+/// Sorts by time in a listing, and tells flights of one instant apart by their client.
+fn file_name(report: &Report) -> String {
+    let start = i128::from(report.start_ns);
+    let start = jiff::Timestamp::from_nanosecond(start).unwrap_or_default();
+    let client = report.client.map_or_else(|| "unknown".to_owned(), |client| client.to_string());
+    let client: String = client.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    format!("{}-{client}.pcapng", start.strftime("%Y%m%dT%H%M%S.%3fZ"))
+}
+
+/// The other side's name for a summary: who has spoken.
+pub fn side_name(side: Side) -> &'static str {
+    match side {
+        Side::Client => "client",
+        Side::Server => "server",
+    }
+}

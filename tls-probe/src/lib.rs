@@ -23,12 +23,16 @@ pub mod connection;
 pub mod link;
 #[cfg(feature = "passive")]
 mod table;
+#[cfg(feature = "tokio")]
+pub mod net;
 
 pub use config::Config;
 pub use gap::{Idle, Vantage};
 #[cfg(feature = "passive")]
 pub use link::LinkType;
 pub use names::{CipherSuite, ProtocolVersion, Side};
+#[cfg(feature = "tokio")]
+pub use net::{AcceptError, Endpoints, TimedAcceptor};
 pub use report::{Outcome, Phases, Report};
 #[cfg(feature = "passive")]
 pub use table::{Stats, Table};

@@ -10,7 +10,8 @@ use crate::{
     config::Config,
     dialogue::Dialogue,
     names::Side,
-    report::{Outcome, Phases, Report},
+    outcome::Outcome,
+    report::{Phases, Report},
     segment::Chunk,
     timeline::{Event, Timeline, What},
     verdict::Ledger,
@@ -82,7 +83,7 @@ impl Handshake {
             let end = &mut self.offsets[side as usize];
             *end += length as u64;
             let bytes = u32::try_from(length).unwrap_or(u32::MAX);
-            let bare = Event::bare(at_ns, side, What::Plaintext);
+            let bare = Event::bare(at_ns, side, What::Other);
             let event = Event { bytes, end: *end, ..bare };
             self.packet(event);
         }

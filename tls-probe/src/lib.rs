@@ -11,6 +11,7 @@ pub mod timeline;
 pub mod gap;
 mod sentence;
 pub mod verdict;
+pub mod outcome;
 pub mod dialogue;
 #[cfg(feature = "serde")]
 mod json;
@@ -33,7 +34,8 @@ pub use link::LinkType;
 pub use names::{CipherSuite, ProtocolVersion, Side};
 #[cfg(feature = "tokio")]
 pub use net::{AcceptError, Endpoints, TimedAcceptor};
-pub use report::{Outcome, Phases, Report};
+pub use outcome::{Alert, Messages, Outcome};
+pub use report::{Phases, Report};
 #[cfg(feature = "passive")]
 pub use table::{Stats, Table};
 pub use timeline::{Event, Timeline, What};

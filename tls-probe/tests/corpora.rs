@@ -125,3 +125,28 @@ fn expected(folder: &Path) -> BTreeMap<String, BTreeMap<u32, Stream>> {
     }
     out
 }
+
+#[test]
+fn names_of_the_fingerprint_captures_agree() {
+    let Some(corpora) = std::env::var_os("POPKIT_CORPORA") else {
+        println!("skipped: POPKIT_CORPORA is not set");
+        return;
+    };
+    let folder = PathBuf::from(corpora).join("tls");
+    let expected = fs::read_to_string(folder.join("ja4-expected.tsv")).unwrap();
+    let mut seen = 0;
+    for line in expected.lines().skip(1) {
+        let field: Vec<&str> = line.split('\t').collect();
+        let client = format!("{}:{}", field[2], field[3]);
+        let server_name = Some(field[6]).filter(|name| !name.is_empty());
+        let of_client = |report: &&Report| {
+            let client_ends = report.client.map(|c| format!("{}:{}", c.ip(), c.port()));
+            client_ends.as_deref() == Some(client.as_str())
+        };
+        let reports = replay(&folder.join(field[0]));
+        let report = reports.iter().find(of_client).expect("a report of each stream");
+        assert_eq!(report.server_name.as_deref(), server_name, "{line}");
+        seen += 1;
+    }
+    assert!(seen > 0, "the corpora hold no streams");
+}

@@ -8,7 +8,7 @@ use tokio::{
     io::{AsyncRead, AsyncWrite},
     net::TcpStream,
 };
-use tokio_rustls::{TlsAcceptor, server::TlsStream};
+use tokio_rustls::{Accept, TlsAcceptor, server::TlsStream};
 
 use super::{
     clock::{Clock, SystemClock},
@@ -16,11 +16,11 @@ use super::{
 };
 use crate::{
     config::Config,
-    dialogue::Alert,
     gap::Vantage,
     handshake::Handshake,
     names::{CipherSuite, ProtocolVersion, Side},
-    report::{Outcome, Report},
+    outcome::{Alert, Outcome},
+    report::Report,
 };
 
 /// A handshake that failed, with what is known of it.
@@ -131,37 +131,42 @@ impl<C: Clock + Unpin> TimedAcceptor<C> {
         let accept = self.inner.accept(Timed::new(io, tape.clone()));
         let slow = self.config.slow;
         let watch = Watch { tape, endpoints, slow, on_slow: self.on_slow.clone() };
-        async move {
-            match accept.await {
-                Ok(mut stream) => {
-                    let (timed, session) = stream.get_mut();
-                    timed.release();
-                    let report = watch.report(Outcome::Established, |r| complete(r, session));
-                    // The tape is given out once, here.
-                    let report = report.expect("a handshake is reported once");
-                    Ok((stream, report))
-                }
-                Err(source) => {
-                    let (outcome, alert) = failure(&source);
-                    let report = watch.report(outcome, |report| {
-                        // On the wire a refusal under encryption looks like any other record.
-                        if report.outcome == Outcome::Established {
-                            report.outcome = outcome;
-                        }
-                        if report.outcome == Outcome::Alert {
-                            report.alert = report.alert.or(alert);
-                        }
-                    });
-                    let report = Box::new(report.expect("a handshake is reported once"));
-                    Err(AcceptError { source, report })
-                }
-            }
-        }
+        told(accept, watch)
     }
 }
 
 /// What comes of accepting.
 pub type Accepted<IO, C = SystemClock> = Result<(TlsStream<Timed<IO, C>>, Report), AcceptError>;
+
+/// Waits for the handshake and reports it.
+async fn told<IO, C>(accept: Accept<Timed<IO, C>>, watch: Watch<C>) -> Accepted<IO, C>
+where
+    IO: AsyncRead + AsyncWrite + Unpin,
+    C: Clock + Unpin,
+{
+    match accept.await {
+        Ok(mut stream) => {
+            let (timed, session) = stream.get_mut();
+            timed.release();
+            let report = watch.report(Outcome::Established, |report| complete(report, session));
+            Ok((stream, report.expect("only here or on drop is it taken")))
+        }
+        Err(source) => {
+            let (outcome, alert) = failure(&source);
+            let report = watch.report(outcome, |report| {
+                // On the wire a refusal under encryption looks like any other record.
+                if report.outcome == Outcome::Established {
+                    report.outcome = outcome;
+                }
+                if report.outcome == Outcome::Alert {
+                    report.alert = report.alert.or(alert);
+                }
+            });
+            let report = Box::new(report.expect("only here or on drop is it taken"));
+            Err(AcceptError { source, report })
+        }
+    }
+}
 
 /// Sees to it that every handshake is reported, one whose future is dropped too.
 struct Watch<C: Clock> {

@@ -249,7 +249,8 @@ async fn an_abandoned_handshake_reaches_the_callback() {
         });
     let (_near, far) = duplex(64);
     let mut accept = Box::pin(acceptor.accept_from(far, Endpoints::default()));
-    poll_fn(|cx| Poll::Ready(assert!(accept.as_mut().poll(cx).is_pending()))).await;
+    let pending = poll_fn(|cx| Poll::Ready(accept.as_mut().poll(cx).is_pending())).await;
+    assert!(pending);
     hands.advance(3_000);
     drop(accept);
     let want = (Outcome::Timeout, Verdict::Client, Duration::from_secs(3));

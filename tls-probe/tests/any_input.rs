@@ -11,6 +11,7 @@ use tls_probe::{
     connection::{Connection, Segment},
     handshake::Handshake,
     hello::{ClientHello, ServerHello},
+    segment::{Chunk, Reassembly},
 };
 
 /// What does not depend on how the stream was cut into packets.
@@ -113,6 +114,29 @@ proptest! {
         }
         let report = handshake.report(None, None);
         prop_assert_eq!(report.idle.total(), report.phases.total);
+    }
+
+    #[test]
+    fn order_is_that_of_a_slow_model(
+        segments in prop::collection::vec((0usize..60, prop::collection::vec(any::<u8>(), 1..20)), 0..30),
+        base in any::<u32>(),
+    ) {
+        let mut order = Reassembly::new(4096);
+        order.begin(base);
+        let mut model = [None; 80];
+        let mut out = Vec::new();
+        for (at, bytes) in &segments {
+            let sequence = base.wrapping_add(*at as u32);
+            order.segment(sequence, bytes, bytes.len(), |chunk| match chunk {
+                Chunk::Bytes(bytes) => out.extend_from_slice(bytes),
+                Chunk::Hole(_) => panic!("nothing is missing that could not come"),
+            });
+            for (place, byte) in model[*at..].iter_mut().zip(bytes) {
+                place.get_or_insert(*byte);
+            }
+            let want: Vec<u8> = model.iter().map_while(|byte| *byte).collect();
+            prop_assert_eq!(&out, &want);
+        }
     }
 
     #[test]

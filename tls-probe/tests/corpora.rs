@@ -113,13 +113,13 @@ fn expected(folder: &Path) -> BTreeMap<String, BTreeMap<u32, Stream>> {
         }
         let types: Vec<u8> = field[4].split(',').map(|kind| kind.parse().unwrap()).collect();
         if types[0] == 1 && stream.server_name.is_empty() {
-            stream.server_name = field[5].to_owned();
+            field[5].clone_into(&mut stream.server_name);
         }
         if types[0] == 2 {
             stream.server_hello = true;
             let chosen = if field[7].is_empty() { field[6] } else { field[7] };
-            stream.version = chosen.to_owned();
-            stream.cipher = field[8].to_owned();
+            chosen.clone_into(&mut stream.version);
+            field[8].clone_into(&mut stream.cipher);
         }
         stream.types.extend(types);
     }

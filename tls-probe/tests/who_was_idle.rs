@@ -98,6 +98,21 @@ fn a_lost_flight_is_the_networks() {
 }
 
 #[test]
+fn a_path_that_holds_everything_back_is_the_networks() {
+    let mut play = Play::connected(Config::default(), 10 * MS);
+    play.data(11 * MS, C, &client_hello(0));
+    let flight = flight13(900);
+    play.data(12 * MS, S, &flight);
+    play.resend(32 * MS, S, &flight);
+    play.resend(232 * MS, S, &flight);
+    // The first acknowledgement comes with the answer.
+    play.data(523 * MS, C, &finished13());
+    let report = play.report();
+    check(&report, Outcome::Established, Verdict::Network);
+    assert_eq!(millis(report.idle.client), 1);
+}
+
+#[test]
 fn a_hole_filled_late_is_the_networks() {
     let mut play = Play::connected(Config::default(), 10 * MS);
     let hello = client_hello(1200);

@@ -22,7 +22,7 @@ fn played(refused: bool) -> Value {
 #[test]
 fn an_established_handshake() {
     let because = "the client's host acknowledged our ServerHello within 10 ms (one round trip), \
-                   then the client said nothing for 400 ms before its client flight";
+                   then the client said nothing for 400 ms before its flight";
     let want = json!({
         "client": "192.0.2.1:50000",
         "server": "192.0.2.2:443",

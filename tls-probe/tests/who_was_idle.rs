@@ -66,7 +66,7 @@ fn a_client_that_stalls_before_its_finished_is_idle_and_the_ack_proves_it() {
     assert_eq!(
         report.because,
         "the client's host acknowledged our ServerHello within 10 ms (one round trip), \
-         then the client said nothing for 412 ms before its client flight"
+         then the client said nothing for 412 ms before its flight"
     );
     let flight = report.timeline.events().iter().find(|e| e.what == What::ServerHello).unwrap();
     assert!(flight.is_acked());

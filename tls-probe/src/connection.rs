@@ -7,6 +7,7 @@ use crate::{
     gap::Vantage,
     handshake::Handshake,
     names::Side,
+    outcome::Outcome,
     segment::{Arrival, Chunk, Reassembly},
     timeline::{Event, What},
 };
@@ -99,7 +100,7 @@ impl Connection {
             let what = if segment.rst { What::Rst } else { What::Fin };
             self.handshake.closed(Event::bare(at_ns, side, what));
         } else if self.handshake.dialogue().blind() {
-            self.handshake.end(at_ns, crate::report::Outcome::Incomplete);
+            self.handshake.end(at_ns, Outcome::Incomplete);
         }
         true
     }
@@ -186,7 +187,7 @@ impl Connection {
         }
         self.handshake_acked |= side == Side::Client;
         let bytes = u32::try_from(segment.length).unwrap_or(u32::MAX);
-        let bare = Event::bare(at_ns, side, What::Plaintext);
+        let bare = Event::bare(at_ns, side, What::Other);
         self.handshake.packet(Event { bytes, end, resent, ..bare });
     }
 

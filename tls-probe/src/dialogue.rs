@@ -14,60 +14,11 @@ use crate::{
     hello::{ClientHello, ServerHello},
     message::{Message, MessageReader},
     names::{CipherSuite, ProtocolVersion, Side},
+    outcome::{Alert, Messages, Settled},
     record::{ContentType, Piece, RecordReader},
     segment::Chunk,
     timeline::What,
 };
-
-/// An alert that ended a handshake.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct Alert {
-    /// Who sent it.
-    pub side: Side,
-    /// Its description (RFC 8446 §6); `None` if it was encrypted.
-    pub description: Option<u8>,
-}
-
-/// The handshake message types seen in clear from one side.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
-pub struct Messages(u32);
-
-impl Messages {
-    /// Whether a message of this type (RFC 8446 §4, RFC 5246 §7.4) was seen to begin.
-    pub fn contains(self, kind: u8) -> bool {
-        kind < 32 && self.0 & (1 << kind) != 0
-    }
-
-    /// The types, in ascending order.
-    pub fn iter(self) -> impl Iterator<Item = u8> {
-        (0..32).filter(move |kind| self.contains(*kind))
-    }
-
-    fn insert(&mut self, kind: u8) {
-        if kind < 32 {
-            self.0 |= 1 << kind;
-        }
-    }
-}
-
-/// What a handshake settled, as far as it is sent in clear.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct Settled {
-    /// The name the client asked for.
-    pub server_name: Option<String>,
-    /// The connection's version; the client's best offer while the server has not answered.
-    pub version: Option<ProtocolVersion>,
-    /// The chosen cipher suite.
-    pub cipher: Option<CipherSuite>,
-    /// The chosen application protocol, up to TLS 1.2.
-    pub alpn: Option<String>,
-    /// An earlier session was resumed.
-    pub resumed: bool,
-    /// The client hid its true name by ECH.
-    pub ech: bool,
-    /// The server asked for a second hello.
-    pub retried: bool,
-}
 
 /// Follows both directions of one connection.
 #[expect(clippy::struct_excessive_bools, reason = "each is a thing that was said, in any order")]
@@ -104,7 +55,7 @@ impl Dialogue {
     /// Takes the next of one side's stream and says what it brought, most telling first.
     pub fn hear(&mut self, side: Side, chunk: Chunk<'_>) -> What {
         self.last_speaker = Some(side);
-        let mut told = Told { what: What::Plaintext };
+        let mut told = Told { what: What::Other };
         match chunk {
             Chunk::Bytes(mut input) => {
                 while let Some(piece) = self.halves[side as usize].records.next(&mut input) {
@@ -120,7 +71,7 @@ impl Dialogue {
                 }
             }
         }
-        if told.what == What::Plaintext && self.halves[side as usize].records.in_step() {
+        if told.what == What::Other && self.halves[side as usize].records.in_step() {
             // The continuation of a record that an earlier packet began.
             self.flight(side, &mut told);
         }
@@ -389,9 +340,9 @@ struct Told {
 
 impl Told {
     fn hear(&mut self, what: What) {
-        let weak = matches!(self.what, What::Plaintext | What::ClientFlight | What::ServerFlight);
+        let weak = matches!(self.what, What::Other | What::ClientFlight | What::ServerFlight);
         let strong = !matches!(what, What::ClientFlight | What::ServerFlight);
-        if self.what == What::Plaintext || weak && strong {
+        if self.what == What::Other || weak && strong {
             self.what = what;
         }
     }

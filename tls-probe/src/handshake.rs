@@ -10,7 +10,8 @@ use crate::{
     config::Config,
     dialogue::Dialogue,
     names::Side,
-    report::{Outcome, Phases, Report},
+    outcome::Outcome,
+    report::{Phases, Report},
     segment::Chunk,
     timeline::{Event, Timeline, What},
     verdict::Ledger,
@@ -63,18 +64,29 @@ impl Handshake {
         self.ledger.packet(&Event::bare(at_ns, Side::Client, What::Ack));
     }
 
-    /// The next bytes of one side's stream.
-    pub fn bytes(&mut self, at_ns: u64, side: Side, bytes: &[u8]) {
-        if self.outcome.is_some() || bytes.is_empty() {
+    /// The next bytes of one side's stream, read or written at once from these slices.
+    pub fn bytes<'b>(
+        &mut self,
+        at_ns: u64,
+        side: Side,
+        slices: impl IntoIterator<Item = &'b [u8]>,
+    ) {
+        if self.outcome.is_some() {
             return;
         }
-        self.hear(side, Chunk::Bytes(bytes));
-        let end = &mut self.offsets[side as usize];
-        *end += bytes.len() as u64;
-        let bytes = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        let bare = Event::bare(at_ns, side, What::Plaintext);
-        let event = Event { bytes, end: *end, ..bare };
-        self.packet(event);
+        let mut length = 0;
+        for slice in slices.into_iter().filter(|slice| !slice.is_empty()) {
+            length += slice.len();
+            self.hear(side, Chunk::Bytes(slice));
+        }
+        if length > 0 {
+            let end = &mut self.offsets[side as usize];
+            *end += length as u64;
+            let bytes = u32::try_from(length).unwrap_or(u32::MAX);
+            let bare = Event::bare(at_ns, side, What::Other);
+            let event = Event { bytes, end: *end, ..bare };
+            self.packet(event);
+        }
     }
 
     /// What the packet now at hand brought in order; the packet itself follows.

@@ -5,9 +5,9 @@ use std::time::Duration;
 use serde::{Serialize, Serializer, ser::SerializeStruct};
 
 use crate::{
-    dialogue::Alert,
     gap::Idle,
     names::{CipherSuite, ProtocolVersion, alert_name},
+    outcome::Alert,
     verdict::Verdict,
 };
 

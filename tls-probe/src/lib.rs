@@ -11,6 +11,7 @@ pub mod timeline;
 pub mod gap;
 mod sentence;
 pub mod verdict;
+pub mod outcome;
 pub mod dialogue;
 #[cfg(feature = "serde")]
 mod json;
@@ -23,13 +24,18 @@ pub mod connection;
 pub mod link;
 #[cfg(feature = "passive")]
 mod table;
+#[cfg(feature = "tokio")]
+pub mod net;
 
 pub use config::Config;
 pub use gap::{Idle, Vantage};
 #[cfg(feature = "passive")]
 pub use link::LinkType;
 pub use names::{CipherSuite, ProtocolVersion, Side};
-pub use report::{Outcome, Phases, Report};
+#[cfg(feature = "tokio")]
+pub use net::{AcceptError, Endpoints, TimedAcceptor};
+pub use outcome::{Alert, Messages, Outcome};
+pub use report::{Phases, Report};
 #[cfg(feature = "passive")]
 pub use table::{Stats, Table};
 pub use timeline::{Event, Timeline, What};

@@ -3,41 +3,12 @@
 use std::{net::SocketAddr, time::Duration};
 
 use crate::{
-    dialogue::{Alert, Messages, Settled},
     gap::Idle,
     names::{CipherSuite, ProtocolVersion},
+    outcome::{Alert, Messages, Outcome, Settled},
     timeline::Timeline,
     verdict::Verdict,
 };
-
-/// How a handshake ended.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize), serde(rename_all = "lowercase"))]
-pub enum Outcome {
-    /// Both sides have what they need to send data.
-    Established,
-    /// A side refused with an alert.
-    Alert,
-    /// The connection was reset.
-    Reset,
-    /// It took longer than it was given.
-    Timeout,
-    /// The connection was closed, or the packets ended, before the handshake did.
-    Incomplete,
-}
-
-impl Outcome {
-    /// `established`, `alert`, `reset`, `timeout` or `incomplete`.
-    pub fn label(self) -> &'static str {
-        match self {
-            Self::Established => "established",
-            Self::Alert => "alert",
-            Self::Reset => "reset",
-            Self::Timeout => "timeout",
-            Self::Incomplete => "incomplete",
-        }
-    }
-}
 
 /// How long each part took; `None` for a part that was not seen to its end.
 ///

@@ -5,6 +5,7 @@ use std::{fmt, time::Duration};
 use crate::{
     gap::{Idle, Silence},
     names::Side,
+    timeline::What,
 };
 
 /// A side was silent, for `total` over the whole handshake.
@@ -22,11 +23,12 @@ pub(crate) fn silence(
 }
 
 fn longest(silence: &Silence, ours: Side, rtt: Option<Duration>) -> String {
-    let Silence { side, after_side, after, .. } = *silence;
+    let Silence { side, after_side, .. } = *silence;
+    let after = plain(silence.after);
     let who = side.label();
     let lasted = Span(silence.lasted);
     let until = match silence.before {
-        Some(what) => format!("before its {what}"),
+        Some(what) => format!("before its {}", plain(what)),
         None => "and never went on".to_owned(),
     };
     if after_side == side {
@@ -77,6 +79,14 @@ pub(crate) fn nobody(idle: &Idle, threshold: Duration, rtt: Option<Duration>) ->
     )
 }
 
+/// Whose flight it is has been said already.
+fn plain(what: What) -> &'static str {
+    match what {
+        What::ClientFlight | What::ServerFlight => "flight",
+        what => what.label(),
+    }
+}
+
 fn other(side: Side) -> &'static str {
     side.other().label()
 }
@@ -100,7 +110,6 @@ impl fmt::Display for Span {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::timeline::What;
 
     const MS: Duration = Duration::from_millis(1);
 
@@ -117,7 +126,7 @@ mod tests {
         assert_eq!(
             silence(&quiet, 413 * MS, Side::Server, Some(MS / 10)),
             "the client's host acknowledged our ServerHello within 0.1 ms (one round trip), \
-             then the client said nothing for 412 ms before its client flight"
+             then the client said nothing for 412 ms before its flight"
         );
         let unacked = Silence { acked_after: None, ..quiet };
         let unknown = silence(&unacked, 900 * MS, Side::Server, None);

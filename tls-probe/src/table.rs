@@ -10,7 +10,8 @@ use crate::{
     connection::{Connection, Segment},
     link::{Frame, LinkType, decode},
     names::Side,
-    report::{Outcome, Report},
+    outcome::Outcome,
+    report::Report,
 };
 
 /// Follows the handshakes in a stream of captured packets.

@@ -14,8 +14,9 @@ pub enum What {
     SynAck,
     /// An acknowledgement without data.
     Ack,
-    /// A dialogue in clear before the ClientHello (STARTTLS), or nothing known.
-    Plaintext,
+    /// No TLS that could be read: a dialogue in clear before the ClientHello (STARTTLS), or bytes
+    /// out of step.
+    Other,
     /// A ClientHello or part of one.
     ClientHello,
     /// A HelloRetryRequest.
@@ -41,7 +42,7 @@ impl What {
             Self::Syn => "SYN",
             Self::SynAck => "SYN-ACK",
             Self::Ack => "ACK",
-            Self::Plaintext => "plaintext",
+            Self::Other => "other data",
             Self::ClientHello => "ClientHello",
             Self::HelloRetryRequest => "HelloRetryRequest",
             Self::ServerHello => "ServerHello",

@@ -184,11 +184,8 @@ impl Ledger {
             (gap, gap)
         } else if side != self.ours && last.event.side == self.ours {
             let trip = self.rtt.unwrap_or_default().min(gap);
-            let recovery = match (last.event.resent, acked) {
-                (false, _) => Duration::ZERO,
-                (true, Some(ns)) => Duration::from_nanos(ns.saturating_sub(last.from_ns)),
-                (true, None) => gap,
-            };
+            let recovered_ns = if last.event.resent { acked.unwrap_or(at_ns) } else { 0 };
+            let recovery = Duration::from_nanos(recovered_ns.saturating_sub(last.from_ns));
             (trip.max(recovery), recovery.saturating_sub(trip))
         } else {
             (Duration::ZERO, Duration::ZERO)

@@ -41,7 +41,7 @@ fn silence(out: &mut String, report: &Report, gap_ns: u64, ended_by: Side) {
         return;
     }
     let length = (gap_ns as u128 * BAR as u128 / u128::from(total_ns)).clamp(1, BAR as u128) as usize;
-    let who = crate::flight::side_name(ended_by);
+    let who = ended_by.label();
     let words = format!("{who} silent {}", millis(Duration::from_nanos(gap_ns)));
     let bar = "█".repeat(length);
     writeln!(out, "  {:>11}  │ {bar:<BAR$}  {words:<WORDS$}│", "").expect("writing to a string");

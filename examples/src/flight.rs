@@ -9,7 +9,7 @@ use anyhow::{Context, Result};
 use ring_capture::pcapng::{Interface, Section, Statistics, Writer};
 use ring_capture::{RecordedPacket, Recording, Store};
 use serde::Serialize;
-use tls_probe::{Config, LinkType, Report, Side, Table, What};
+use tls_probe::{Config, LinkType, Report, Table, What};
 
 /// Where flights go.
 #[derive(Debug)]
@@ -173,7 +173,7 @@ impl FlightFolder {
 pub fn judge(packets: &[RecordedPacket], server_port: u16) -> Option<Report> {
     let mut table = Table::new(Config::default().server_ports([server_port]));
     for packet in packets {
-        let link = LinkType::from(packet.link.number());
+        let Some(link) = LinkType::of(packet.link.number()) else { continue };
         table.packet(packet.timestamp_ns, link, &packet.bytes, packet.original_len);
     }
     table.finish();
@@ -195,12 +195,4 @@ fn file_name(report: &Report) -> String {
     let client = report.client.map_or_else(|| "unknown".to_owned(), |client| client.to_string());
     let client: String = client.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
     format!("{}-{client}.pcapng", start.strftime("%Y%m%dT%H%M%S.%3fZ"))
-}
-
-/// The other side's name for a summary: who has spoken.
-pub fn side_name(side: Side) -> &'static str {
-    match side {
-        Side::Client => "client",
-        Side::Server => "server",
-    }
 }

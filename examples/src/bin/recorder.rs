@@ -1,2 +1,50 @@
-//! The flight recorder.
-fn main() {}
+//! A flight recorder for packets: when a handshake is slow, its packets are on disk.
+
+use std::io;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use popkit_examples::demo;
+use tracing_subscriber::EnvFilter;
+
+/// Keep every packet in memory, write only the flow that matters
+#[derive(Debug, Parser)]
+#[command(version, about, arg_required_else_help = true)]
+struct Command {
+    #[command(subcommand)]
+    task: Task,
+}
+
+#[derive(Debug, Subcommand)]
+enum Task {
+    Demo(demo::Args),
+}
+
+fn main() -> ExitCode {
+    let command = Command::parse();
+    let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
+    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    let done = match &command.task {
+        Task::Demo(args) => demo::run(args),
+    };
+    match done {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("recorder: {error:#}{}", mend(&error));
+            ExitCode::FAILURE
+        }
+    }
+}
+
+/// What a person can do about it, where the cause is one of the usual ones.
+fn mend(error: &anyhow::Error) -> &'static str {
+    let kind = error.chain().find_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
+    match kind {
+        Some(io::ErrorKind::StorageFull) => "; free some space, or choose another folder with --out",
+        Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
+            "; choose a folder you may write to with --out"
+        }
+        Some(io::ErrorKind::AddrInUse) => "; choose another port with --port, or 0 for any",
+        _ => "",
+    }
+}

@@ -100,12 +100,18 @@ pub struct Progress {
     /// Timestamp of the newest packet of a replay; 0 while packets are live.
     replayed_until_ns: AtomicU64,
     stop: AtomicBool,
+    ended: AtomicBool,
 }
 
 impl Progress {
     /// Ends the capture once everything that has arrived is in the ring.
     pub fn stop(&self) {
         self.stop.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether no further packet will come.
+    pub fn has_ended(&self) -> bool {
+        self.ended.load(Ordering::Relaxed)
     }
 
     /// The time of the packets: of a replay theirs, else the clock's.
@@ -156,6 +162,7 @@ pub fn run(mut socket: PacketSocket, mut tap: Tap, port: u16, progress: &Progres
         })?;
         progress.dropped_by_kernel.store(socket.stats()?.dropped, Ordering::Relaxed);
         if stopping && packets == 0 {
+            progress.ended.store(true, Ordering::Relaxed);
             return Ok(());
         }
     }
@@ -175,6 +182,7 @@ pub fn replay(mut tap: Tap, progress: &Progress, reports: &mpsc::Sender<Report>)
         let due = begin + Duration::from_nanos(frame.timestamp_ns.saturating_sub(first_ns));
         while let Some(wait) = due.checked_duration_since(Instant::now()) {
             if progress.stop.load(Ordering::Relaxed) {
+                progress.ended.store(true, Ordering::Relaxed);
                 return Ok(());
             }
             thread::sleep(wait.min(POLL));
@@ -182,14 +190,16 @@ pub fn replay(mut tap: Tap, progress: &Progress, reports: &mpsc::Sender<Report>)
         progress.seen.fetch_add(1, Ordering::Relaxed);
         progress.push(&mut tap, &frame);
         progress.replayed_until_ns.store(frame.timestamp_ns, Ordering::Relaxed);
-        let link = LinkType::from(frame.link.number());
-        table.packet(frame.timestamp_ns, link, frame.bytes, frame.original_len);
+        if let Some(link) = LinkType::of(frame.link.number()) {
+            table.packet(frame.timestamp_ns, link, frame.bytes, frame.original_len);
+        }
         while let Some(report) = table.poll_report() {
             if reports.blocking_send(report).is_err() {
                 bail!("nobody takes the reports");
             }
         }
     }
+    progress.ended.store(true, Ordering::Relaxed);
     Ok(())
 }
 

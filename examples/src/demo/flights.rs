@@ -7,7 +7,6 @@ use std::time::Duration;
 use anyhow::Result;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
 use ring_capture::{Accepted, Recorder, Ring};
-use tls_probe::Verdict;
 
 use super::capture::Progress;
 use crate::flight::{Flight, FlightFolder};
@@ -26,7 +25,7 @@ pub struct Flights {
     /// Packets in them.
     pub packets: u64,
     /// How many of each network were judged how.
-    pub verdicts: BTreeMap<(String, Verdict), u64>,
+    pub verdicts: BTreeMap<(String, &'static str), u64>,
     /// The one to show: the slowest.
     pub slowest: Option<Flight>,
 }
@@ -78,7 +77,7 @@ impl Flights {
         self.packets += flight.packets as u64;
         self.bytes += std::fs::metadata(&flight.path)?.len();
         if let Some(client) = flight.report.client {
-            *self.verdicts.entry((names.of(client.ip()), flight.report.verdict)).or_default() += 1;
+            *self.verdicts.entry((names.of(client.ip()), flight.report.verdict.label())).or_default() += 1;
         }
         let took = |flight: &Flight| flight.report.phases.total;
         if self.slowest.as_ref().is_none_or(|slowest| took(slowest) < took(&flight)) {

@@ -5,9 +5,11 @@ mod lagging;
 mod namespace;
 mod traffic;
 pub mod capture;
-mod story;
 mod flights;
+mod bar;
+mod observer;
 mod summary;
+mod story;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::PathBuf;

@@ -16,7 +16,7 @@ impl Season {
     /// A season of `period` learned in `slots` pieces (clamped to 2…4096), each 4 bytes. Periods
     /// start at multiples of `period` since the Unix epoch.
     pub fn new(period: Duration, slots: u16) -> Self {
-        let most = Duration::from_secs(10 * 366 * 86_400);
+        let most = Duration::from_hours(10 * 366 * 24);
         let period = period.clamp(Duration::from_millis(1), most);
         Self { period, slots: slots.clamp(LEAST_SLOTS, MOST_SLOTS) }
     }
@@ -29,12 +29,12 @@ impl Season {
 
     /// A day of 96 quarters of an hour.
     pub fn day() -> Self {
-        Self::new(Duration::from_secs(86_400), 96)
+        Self::new(Duration::from_hours(24), 96)
     }
 
     /// A week of 168 hours.
     pub fn week() -> Self {
-        Self::new(Duration::from_secs(7 * 86_400), 168)
+        Self::new(Duration::from_hours(7 * 24), 168)
     }
 }
 
@@ -182,7 +182,7 @@ mod tests {
 
     #[test]
     fn learns_a_wave_and_not_before_a_period_has_passed() {
-        let mut profile = Profile::new(Season::new(Duration::from_secs(240), 24));
+        let mut profile = Profile::new(Season::new(Duration::from_mins(4), 24));
         for second in 0..240 {
             assert!(!profile.learn(UnixNanos::new(second * SECOND), 100.0 + wave(second), 0.0));
             assert_eq!(profile.offset(UnixNanos::new(second * SECOND)), 0.0);

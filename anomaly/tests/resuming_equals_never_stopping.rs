@@ -24,7 +24,7 @@ fn samples(seed: u64) -> Vec<Sample> {
 }
 
 fn detector() -> Detector {
-    let season = Season::new(Duration::from_secs(60), 12);
+    let season = Season::new(Duration::from_mins(1), 12);
     Detector::new(Config::default().learning(30).season(season).scale_floor(0.1))
 }
 

@@ -197,7 +197,7 @@ impl Detector {
             None if spike >= SUSPECT => self.model.suspect(value, forecast),
             None => self.model.learn(at, value, change, forecast),
             Some(alarm) => {
-                self.model.freeze();
+                self.model.freeze(at, value, forecast);
                 let spacing = self.model.cadence.spacing();
                 let patience = self.config.adopt_after.ticks(spacing) * spacing;
                 if at.since(alarm.onset).as_secs_f64() >= patience {

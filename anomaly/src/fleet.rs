@@ -127,18 +127,15 @@ impl Fleet {
     fn insert(&mut self, labels: Labels, detector: Detector) -> u32 {
         let series = Series { labels: labels.clone(), detector };
         let full = self.series.len() >= self.most_series;
-        let place = match self.recency.oldest().filter(|_| full) {
-            Some(place) => {
-                let evicted = std::mem::replace(&mut self.series[place as usize], series);
-                self.places.remove(&evicted.labels);
-                self.stats.evicted += 1;
-                self.recency.touch(place);
-                place
-            }
-            None => {
-                self.series.push(series);
-                self.recency.push()
-            }
+        let place = if let Some(place) = self.recency.oldest().filter(|_| full) {
+            let evicted = std::mem::replace(&mut self.series[place as usize], series);
+            self.places.remove(&evicted.labels);
+            self.stats.evicted += 1;
+            self.recency.touch(place);
+            place
+        } else {
+            self.series.push(series);
+            self.recency.push()
         };
         self.places.insert(labels, place);
         place

@@ -70,9 +70,9 @@ impl Model {
     }
 
     fn around(&self, at: UnixNanos, level: f64, carried: f64, config: &Config) -> Forecast {
-        let season = self.profile.as_ref().map_or(0.0, |profile| profile.offset(at));
+        let (season, edge) = self.profile.as_ref().map_or((0.0, 0.0), |p| p.offset(at));
         let expected = level + season;
-        let scale = self.scale.floored(expected).max(config.scale_floor);
+        let scale = self.scale.floored(expected).max(0.5 * edge).max(config.scale_floor);
         Forecast { expected, carried, season, scale: scale * self.gains.widening.max(1.0) }
     }
 
@@ -102,11 +102,15 @@ impl Model {
         if let Some(flat) = &mut self.flat {
             flat.learn(gain(1.0, FLAT_MEMORY).max(youth));
         }
+        self.gather(at, expected + clipped, innovation, season);
+    }
+
+    fn gather(&mut self, at: UnixNanos, value: f64, innovation: f64, season: f64) {
         if let Some(profile) = &mut self.profile
-            && profile.learn(at, expected + clipped, innovation)
+            && profile.learn(at, value, innovation)
         {
             // From here on the season speaks for its part; the trend keeps the rest.
-            let level = self.trend.level() + season - profile.offset(at);
+            let level = self.trend.level() + season - profile.offset(at).0;
             self.trend.adopt(level);
         }
     }
@@ -120,8 +124,12 @@ impl Model {
         self.persistence.hold(carried + residual.clamp(-CLIP * scale, CLIP * scale));
     }
 
-    /// Teaches nothing while an alarm is on, and carries nothing over from it.
-    pub(crate) fn freeze(&mut self) {
+    /// Teaches nothing while an alarm is on, and carries nothing over from it. A season still
+    /// gathering its first period takes the value: it does not know yet what is strange.
+    pub(crate) fn freeze(&mut self, at: UnixNanos, value: f64, forecast: &Forecast) {
+        if self.profile.as_ref().is_some_and(Profile::is_gathering) {
+            self.gather(at, value, 0.0, forecast.season);
+        }
         self.suspect = 0.0;
         self.persistence.interrupt();
     }

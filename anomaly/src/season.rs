@@ -16,7 +16,7 @@ impl Season {
     /// A season of `period` learned in `slots` pieces (clamped to 2…4096), each 4 bytes. Periods
     /// start at multiples of `period` since the Unix epoch.
     pub fn new(period: Duration, slots: u16) -> Self {
-        let most = Duration::from_secs(10 * 366 * 86_400);
+        let most = Duration::from_hours(10 * 366 * 24);
         let period = period.clamp(Duration::from_millis(1), most);
         Self { period, slots: slots.clamp(LEAST_SLOTS, MOST_SLOTS) }
     }
@@ -29,12 +29,12 @@ impl Season {
 
     /// A day of 96 quarters of an hour.
     pub fn day() -> Self {
-        Self::new(Duration::from_secs(86_400), 96)
+        Self::new(Duration::from_hours(24), 96)
     }
 
     /// A week of 168 hours.
     pub fn week() -> Self {
-        Self::new(Duration::from_secs(7 * 86_400), 168)
+        Self::new(Duration::from_hours(7 * 24), 168)
     }
 }
 
@@ -69,18 +69,24 @@ impl Profile {
         }
     }
 
-    /// The season's part of the expected value; zero until a period has been learned. Linear
-    /// between the middles of two slots.
-    pub(crate) fn offset(&self, at: UnixNanos) -> f64 {
+    /// The season's part of the expected value, linear between the middles of two slots, and how
+    /// far these are apart: within a slot nobody knows when a steep edge comes. Both zero until a
+    /// period has been learned.
+    pub(crate) fn offset(&self, at: UnixNanos) -> (f64, f64) {
         if !self.ready {
-            return 0.0;
+            return (0.0, 0.0);
         }
         let slots = self.offsets.len();
         let place = self.phase(at) * slots as f64 + slots as f64 - 0.5;
         let (whole, part) = (place.floor(), place.fract());
         let left = f64::from(self.offsets[whole as usize % slots]);
         let right = f64::from(self.offsets[(whole as usize + 1) % slots]);
-        left + part * (right - left)
+        (left + part * (right - left), (right - left).abs())
+    }
+
+    /// Whether the first period is still being gathered.
+    pub(crate) fn is_gathering(&self) -> bool {
+        !self.ready
     }
 
     /// Learns from an ordinary value: `value` itself, its outliers clipped, while gathering;
@@ -182,14 +188,14 @@ mod tests {
 
     #[test]
     fn learns_a_wave_and_not_before_a_period_has_passed() {
-        let mut profile = Profile::new(Season::new(Duration::from_secs(240), 24));
+        let mut profile = Profile::new(Season::new(Duration::from_mins(4), 24));
         for second in 0..240 {
             assert!(!profile.learn(UnixNanos::new(second * SECOND), 100.0 + wave(second), 0.0));
-            assert_eq!(profile.offset(UnixNanos::new(second * SECOND)), 0.0);
+            assert_eq!(profile.offset(UnixNanos::new(second * SECOND)), (0.0, 0.0));
         }
         assert!(profile.learn(UnixNanos::new(240 * SECOND), 100.0, 0.0));
         for second in 241..480 {
-            let offset = profile.offset(UnixNanos::new(second * SECOND));
+            let (offset, _) = profile.offset(UnixNanos::new(second * SECOND));
             assert!((offset - wave(second)).abs() < 0.5, "{second}: {offset}");
         }
     }

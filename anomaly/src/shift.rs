@@ -50,6 +50,7 @@ pub(crate) struct Cusum {
 struct Side {
     sum: f64,
     onset: UnixNanos,
+    peak: f64,
     residuals: f64,
     count: u32,
 }
@@ -98,13 +99,15 @@ impl Cusum {
     /// Whether restored sums can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        [&self.up, &self.down].iter().all(|side| side.sum.is_finite() && side.residuals.is_finite())
+        [&self.up, &self.down]
+            .iter()
+            .all(|side| [side.sum, side.peak, side.residuals].iter().all(|v| v.is_finite()))
     }
 }
 
 impl Side {
     fn new() -> Self {
-        Self { sum: 0.0, onset: UnixNanos::new(0), residuals: 0.0, count: 0 }
+        Self { sum: 0.0, onset: UnixNanos::new(0), peak: 0.0, residuals: 0.0, count: 0 }
     }
 
     fn add(&mut self, at: UnixNanos, deviate: f64, residual: f64, limit: f64) {
@@ -113,9 +116,11 @@ impl Side {
             *self = Self::new();
             return;
         }
-        if self.sum == 0.0 {
-            self.onset = at;
+        if deviate > OUTWEIGHS * self.peak {
+            // What went before was noise: the change begins here.
+            (self.onset, self.residuals, self.count) = (at, 0.0, 0);
         }
+        self.peak = self.peak.max(deviate);
         self.sum = sum;
         self.residuals += residual;
         self.count = self.count.saturating_add(1);
@@ -132,6 +137,8 @@ pub(crate) fn limit_for(values: f64) -> f64 {
 /// Half the shift looked for: two scales.
 const ALLOWANCE: f64 = 1.0;
 const CLIP: f64 = 4.0;
+/// A deviate that many times larger than any before it begins the change.
+const OUTWEIGHS: f64 = 2.0;
 /// Evidence kept while a shift lasts, in limits.
 const MOST_LIMITS: f64 = 2.0;
 

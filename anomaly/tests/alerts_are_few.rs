@@ -50,7 +50,7 @@ fn series_of_one_host_moving_together_are_one_incident() {
         panic!("{events:?}");
     };
     assert!((200..206).contains(raised) && (270..280).contains(cleared), "{raised} {cleared}");
-    assert_eq!(first.labels, series("a", "disk"));
+    assert_eq!(first.labels, series("a", "disk"), "{first} {last}");
     assert_eq!(last.labels, first.labels);
     assert_eq!(last.series.len(), 4);
     assert_eq!(last.group.to_string(), r#"{host="a"}"#);
@@ -103,7 +103,7 @@ fn a_silent_series_is_missed_and_one_that_is_gone_is_forgotten() {
     }
     assert!(matches!(fleet.poll_event(), Some(Event::Cleared(_))));
 
-    let mut fleet = Fleet::new(Config::default(), policy().forget_after(Duration::from_secs(60)));
+    let mut fleet = Fleet::new(Config::default(), policy().forget_after(Duration::from_mins(1)));
     let events = run(&mut fleet, &all, 210, |_, second| second >= 200);
     assert_eq!(events.len(), 1);
     fleet.handle_timeout(at(268.0));

@@ -103,7 +103,7 @@ fn missing_data_when_asked_for() {
 #[test]
 fn a_season_is_learned_and_a_missing_peak_is_a_change() {
     // A wave of 600 s; in its fourth period the upper half is cut off.
-    let season = Season::new(Duration::from_secs(600), 60);
+    let season = Season::new(Duration::from_mins(10), 60);
     let wave = |i: u32, value: f64| {
         let phase = f64::from(i) / 600.0 * std::f64::consts::TAU;
         let swing = 30.0 * (phase + 1.0).sin();

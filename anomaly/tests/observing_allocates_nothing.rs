@@ -54,7 +54,7 @@ fn value(noise: &mut Noise, i: u32) -> f64 {
 fn a_detector_from_its_first_sample_on() {
     let mut noise = Noise(3);
     let config = Config::default()
-        .season(Season::new(Duration::from_secs(300), 30))
+        .season(Season::new(Duration::from_mins(5), 30))
         .missing_after(Duration::from_secs(5));
     let mut detector = Detector::new(config);
     let counted = allocations(|| {

@@ -29,7 +29,7 @@ fn run(seed: u64, slow: usize) -> Vec<(u32, Event)> {
     let config = Config::default()
         .learning(LEARNING)
         .scale_floor(0.02)
-        .adopt_after(Span::Time(Duration::from_secs(300)));
+        .adopt_after(Span::Time(Duration::from_mins(5)));
     let policy = Policy::default()
         .group_by(["network"])
         .raise_after(Duration::from_millis(500))

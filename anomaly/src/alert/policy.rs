@@ -17,8 +17,8 @@ impl Default for Policy {
         Self {
             group_by: Box::default(),
             raise_after: Duration::ZERO,
-            clear_after: Duration::from_secs(60),
-            forget_after: Duration::from_secs(600),
+            clear_after: Duration::from_mins(1),
+            forget_after: Duration::from_mins(10),
             most_series: 4096,
         }
     }

@@ -1,1 +1,9 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod pri;
+pub mod timestamp;
+pub mod structured_data;
+pub mod message;
+pub mod frame;
+pub mod parse;

@@ -7,3 +7,5 @@ pub mod structured_data;
 pub mod message;
 pub mod frame;
 pub mod parse;
+pub mod wal;
+pub mod cursor;

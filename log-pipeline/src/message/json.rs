@@ -4,6 +4,7 @@ use std::io::Write;
 
 use super::Message;
 use crate::structured_data::{Param, StructuredData};
+use crate::timestamp::Timestamp;
 
 pub(super) fn write(message: &Message<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b"{\"facility\":");
@@ -13,7 +14,7 @@ pub(super) fn write(message: &Message<'_>, out: &mut Vec<u8>) {
     out.extend_from_slice(b",\"version\":");
     number(out, message.version.map(i64::from));
     out.extend_from_slice(b",\"timestamp_ns\":");
-    number(out, message.timestamp.map(|time| time.unix_ns()));
+    number(out, message.timestamp.map(Timestamp::unix_ns));
     for (key, value) in [
         ("hostname", message.hostname),
         ("appname", message.appname),

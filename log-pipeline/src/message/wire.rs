@@ -3,9 +3,10 @@
 use std::io::Write;
 
 use super::Message;
+use crate::pri::Pri;
 
 pub(super) fn write(message: &Message<'_>, out: &mut Vec<u8>) {
-    let pri = message.pri.map_or(USER_NOTICE, |pri| pri.number());
+    let pri = message.pri.map_or(USER_NOTICE, Pri::number);
     write!(out, "<{pri}>1 ").expect("writing to a Vec does not fail");
     match message.timestamp {
         Some(time) => write!(out, "{}", time.rfc5424()).expect("writing to a Vec does not fail"),

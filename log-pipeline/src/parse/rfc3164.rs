@@ -154,9 +154,12 @@ fn host<'a>(message: &mut Message<'a>, after: &'a [u8]) -> &'a [u8] {
     after[end..].trim_ascii_start()
 }
 
+/// A tag and the process in brackets behind it.
+type Label<'a> = (&'a [u8], Option<&'a [u8]>);
+
 /// `tag: `, `tag:` or `tag[pid]:`, and the text behind it. The tag holds a letter, so that a time
 /// of day or a sequence number is none; `scheme://` and `tag::` are none either.
-fn label(input: &[u8]) -> IResult<&[u8], (&[u8], Option<&[u8]>)> {
+fn label(input: &[u8]) -> IResult<&[u8], Label<'_>> {
     let name = take_while_m_n(1, LONGEST_TAG, |byte: u8| {
         byte.is_ascii_alphanumeric() || b"-_./()%@+#$*".contains(&byte) || byte >= 0x80
     });

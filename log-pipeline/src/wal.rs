@@ -1,0 +1,25 @@
+//! One append-only log on disk: records are written once and read by as many cursors as there are
+//! sinks. The bytes are described in `wal/README.md`.
+
+mod storage;
+mod disk;
+mod layout;
+mod scan;
+mod checkpoint;
+mod state;
+mod segments;
+mod recover;
+mod writer;
+mod receipt;
+mod log;
+
+pub use disk::Disk;
+pub use log::{AppendError, Config, OpenError, Sync, Wal};
+pub use receipt::{Failed, Receipt, Stage};
+pub use scan::Record;
+pub use state::Stats;
+pub use storage::{File, Storage};
+
+pub(crate) use checkpoint::{Checkpoint, valid_name};
+pub(crate) use scan::{Position, Scan, Step};
+pub(crate) use state::{Hold, Shared};

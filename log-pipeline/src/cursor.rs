@@ -78,7 +78,7 @@ impl Cursor {
                 Start::End if known.is_none() => state.visible,
                 Start::End | Start::Oldest => {
                     let first = state.segments.keys().next().copied().unwrap_or(0);
-                    Position { seq: 0, segment: first, offset: 0 }
+                    Position { seq: first, segment: first, offset: 0 }
                 }
             };
             let fresh = Hold { segment: at.segment, seq: at.seq, open: true };
@@ -233,6 +233,11 @@ impl Cursor {
             }
         });
         self.shared.delete_passed()
+    }
+
+    /// The last commit.
+    pub fn committed(&self) -> Position {
+        self.checkpoint.position()
     }
 
     /// Records that readers may see and this cursor has not committed; damaged ones count too.

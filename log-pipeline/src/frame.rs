@@ -63,6 +63,20 @@ pub struct Stats {
     pub discarded_bytes: u64,
 }
 
+impl std::ops::Add for Stats {
+    type Output = Self;
+
+    fn add(self, other: Self) -> Self {
+        Self {
+            frames: self.frames + other.frames,
+            octet_counted: self.octet_counted + other.octet_counted,
+            truncated: self.truncated + other.truncated,
+            resynchronised: self.resynchronised + other.resynchronised,
+            discarded_bytes: self.discarded_bytes + other.discarded_bytes,
+        }
+    }
+}
+
 /// Longest frame unless told otherwise: four times what RFC 5425 §4.3.1 wants supported.
 pub const DEFAULT_MAX_BYTES: usize = 32 * 1024;
 

@@ -9,3 +9,6 @@ pub mod frame;
 pub mod parse;
 pub mod wal;
 pub mod cursor;
+pub mod envelope;
+#[cfg(feature = "tokio")]
+pub mod net;

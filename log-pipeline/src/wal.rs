@@ -16,10 +16,10 @@ mod log;
 pub use disk::Disk;
 pub use log::{AppendError, Config, OpenError, Sync, Wal};
 pub use receipt::{Failed, Receipt, Stage};
-pub use scan::Record;
+pub use scan::{Position, Record};
 pub use state::Stats;
 pub use storage::{File, Storage};
 
 pub(crate) use checkpoint::{Checkpoint, valid_name};
-pub(crate) use scan::{Position, Scan, Step};
+pub(crate) use scan::{Scan, Step};
 pub(crate) use state::{Hold, Shared};

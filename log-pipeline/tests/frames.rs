@@ -37,7 +37,7 @@ fn texts(seen: &[Seen]) -> Vec<&str> {
 
 #[test]
 fn framing_is_detected_frame_by_frame() {
-    let stream = b"<1>lf\n<2>crlf\r\n<3>nul\05 <4>ab5 <5>\n\n<6>after\n\n\n\x006 no pri<7>end";
+    let stream = b"<1>lf\n<2>crlf\r\n<3>nul\x005 <4>ab5 <5>\n\n<6>after\n\n\n\x006 no pri<7>end";
     let seen = split_everywhere(64, stream);
     assert_eq!(
         texts(&seen),

@@ -290,6 +290,11 @@ impl Wal {
         self.shared.with(|state| state.cursors.keys().cloned().collect())
     }
 
+    #[cfg(feature = "tokio")]
+    pub(crate) fn max_record_bytes(&self) -> usize {
+        self.config.max_record_bytes
+    }
+
     pub(crate) fn shared(&self) -> &Arc<Shared> {
         &self.shared
     }

@@ -71,7 +71,7 @@ fn segments_go_when_the_last_cursor_has_passed_them() {
     assert_eq!(take(&mut slow, 199).len(), 199);
     assert_eq!(wal.stats().segments, 1);
     assert_eq!(wal.stats().deleted_segments, segments - 1);
-    assert_eq!(sim.names().iter().filter(|name| name.ends_with(".wal")).count(), 1);
+    assert_eq!(sim.ending(".wal").len(), 1);
     // A cursor nobody has open holds on as well.
     drop(slow);
     append(&wal, 200..400);

@@ -10,7 +10,7 @@ fn write(sim: &Sim, payloads: &[&[u8]]) -> String {
         wal.append(1, 7, &[payload]).unwrap().wait().unwrap();
     }
     wal.close().unwrap();
-    sim.names().into_iter().rfind(|name| name.ends_with(".wal")).unwrap()
+    sim.ending(".wal").pop().unwrap()
 }
 
 fn read(wal: &Wal, cursor: &str) -> Vec<Vec<u8>> {
@@ -75,7 +75,7 @@ fn a_flipped_byte_in_the_middle_is_set_aside_and_passed_over() {
         assert_eq!(read(&wal, "a"), expected, "byte {at}");
         let quarantined = if padding { (0, 0) } else { (1, record as u64) };
         assert_eq!((wal.stats().quarantined, wal.stats().quarantined_bytes), quarantined);
-        assert_eq!(sim.names().iter().filter(|name| name.ends_with(".bad")).count() == 1, !padding);
+        assert_eq!(sim.ending(".bad").len() == 1, !padding);
         drop(wal);
         let wal = Wal::open(sim, Config::default()).unwrap();
         assert_eq!(wal.stats().quarantined, 0, "it is set aside once");

@@ -71,11 +71,17 @@ impl Sim {
         self.world().names.keys().cloned().collect()
     }
 
+    /// Files whose names end so, in order.
+    pub(crate) fn ending(&self, end: &str) -> Vec<String> {
+        self.names().into_iter().filter(|name| name.ends_with(end)).collect()
+    }
+
     pub(crate) fn change(&self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
         let mut world = self.world();
         let file = world.names[name];
-        change(&mut world.files[file].cached);
-        world.files[file].durable = world.files[file].cached.clone();
+        let file = &mut world.files[file];
+        change(&mut file.cached);
+        file.durable.clone_from(&file.cached);
     }
 
     /// The storage another process finds. This one is left as it is.
@@ -94,7 +100,7 @@ impl Sim {
         let names = match after {
             After::Kill => world.names.clone(),
             // Entries reach the platter in their order or not at all.
-            After::Torn(_) if chance() % 2 == 0 => world.names.clone(),
+            After::Torn(_) if chance().is_multiple_of(2) => world.names.clone(),
             _ => world.durable_names.clone(),
         };
         let files = world.files.iter().map(|file| {
@@ -123,7 +129,7 @@ fn torn(file: &Contents, chance: &mut impl FnMut() -> usize) -> Vec<u8> {
     let mut contents = vec![0; length];
     for start in (0..length).step_by(SECTOR) {
         let end = length.min(start + SECTOR);
-        let source = if chance() % 2 == 0 { old } else { new };
+        let source = if chance().is_multiple_of(2) { old } else { new };
         if let Some(bytes) = source.get(start..end.min(source.len())) {
             contents[start..start + bytes.len()].copy_from_slice(bytes);
         }
@@ -180,7 +186,8 @@ impl Storage for Sim {
         let mut world = self.world();
         world.operate()?;
         if world.fault != Fault::SyncDirLies {
-            world.durable_names = world.names.clone();
+            let names = world.names.clone();
+            world.durable_names = names;
         }
         Ok(())
     }
@@ -247,7 +254,7 @@ impl File for Handle {
             _ => {}
         }
         let file = &mut world.files[self.file];
-        file.durable = file.cached.clone();
+        file.durable.clone_from(&file.cached);
         Ok(())
     }
 }

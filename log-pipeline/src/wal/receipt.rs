@@ -1,11 +1,11 @@
 //! What an appender holds of a record: it can wait until the record is as safe as was promised.
 
 use std::future::Future;
-use std::io;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
+use super::failed::Failed;
 use super::state::{Shared, State};
 
 /// A record on its way. Waiting for it, blocking or as a future, ends when it is as safe as
@@ -26,24 +26,6 @@ pub enum Stage {
     Written,
     /// Synced: survives a loss of power.
     Durable,
-}
-
-/// The log stopped because the storage failed. Nothing after that moment is ever called durable;
-/// open the log again to go on from what is really there.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
-#[error("the log stopped: {operation} failed with {kind}")]
-pub struct Failed {
-    /// `write` or `sync`.
-    pub operation: &'static str,
-    /// What the file system said.
-    pub kind: io::ErrorKind,
-}
-
-impl Failed {
-    /// A name for metrics.
-    pub fn label(&self) -> &'static str {
-        self.operation
-    }
 }
 
 impl Receipt {

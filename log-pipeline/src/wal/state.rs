@@ -5,8 +5,8 @@ use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
+use super::failed::Failed;
 use super::layout::SegmentHeader;
-use super::receipt::Failed;
 use super::scan::Position;
 use super::storage::Storage;
 

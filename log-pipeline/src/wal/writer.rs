@@ -4,9 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use super::config::Sync;
+use super::failed::Failed;
 use super::layout::{SEGMENT_HEADER, SegmentHeader};
-use super::log::Sync;
-use super::receipt::Failed;
 use super::scan::Position;
 use super::segments::create;
 use super::state::{Segment, Shared};

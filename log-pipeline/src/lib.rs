@@ -1,1 +1,14 @@
 #![doc = include_str!("../README.md")]
+#![forbid(unsafe_code)]
+
+pub mod pri;
+pub mod timestamp;
+pub mod structured_data;
+pub mod message;
+pub mod frame;
+pub mod parse;
+pub mod wal;
+pub mod cursor;
+pub mod envelope;
+#[cfg(feature = "tokio")]
+pub mod net;

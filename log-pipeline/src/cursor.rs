@@ -1,0 +1,287 @@
+//! A named place in the log, kept on disk: each sink has its own and reads at its own pace.
+
+use std::io;
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use crate::wal::{Checkpoint, Hold, Position, Record, Scan, Shared, Step, Wal, valid_name};
+
+/// Where a cursor that does not exist yet begins.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Start {
+    /// At the oldest record on disk.
+    Oldest,
+    /// After the newest.
+    End,
+}
+
+/// Why a cursor could not be opened.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum CursorError {
+    /// A name is 1 to 64 of `a-z`, `0-9`, `_` and `-`.
+    #[error("not a cursor's name: {0:?}")]
+    Name(String),
+    /// It is open already.
+    #[error("cursor {0:?} is in use")]
+    InUse(String),
+    /// The storage failed.
+    #[error("the cursor could not be read or made")]
+    Io(#[from] io::Error),
+}
+
+impl CursorError {
+    /// A name for metrics.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Name(_) => "name",
+            Self::InUse(_) => "in_use",
+            Self::Io(_) => "io",
+        }
+    }
+}
+
+/// A reader of the log that remembers how far its sink has come. Records come in order, each at
+/// least once: after a crash reading goes on at the last commit that survived.
+#[derive(Debug)]
+pub struct Cursor {
+    shared: Arc<Shared>,
+    name: String,
+    checkpoint: Checkpoint,
+    /// A sync failed: nothing may be called durable any more.
+    poisoned: bool,
+    scan: Option<Scan>,
+    /// Where reading of the scanned segment must stop, as last asked.
+    limit: u64,
+    at: Position,
+}
+
+impl Cursor {
+    /// Opens the cursor `name` of `wal`, or makes it at `start`. From then on the log keeps every
+    /// record the cursor has not passed, also while nobody has it open.
+    ///
+    /// # Errors
+    /// [`CursorError`].
+    pub fn open(wal: &Wal, name: &str, start: Start) -> Result<Self, CursorError> {
+        if !valid_name(name) {
+            return Err(CursorError::Name(name.to_owned()));
+        }
+        let shared = Arc::clone(wal.shared());
+        // The hold comes first: from here on no segment goes away.
+        let (known, at) = shared.with(|state| {
+            let known = state.cursors.get(name).copied();
+            if known.is_some_and(|hold| hold.open) {
+                return Err(CursorError::InUse(name.to_owned()));
+            }
+            let at = match start {
+                // A checkpoint that was lost must not cost records.
+                Start::End if known.is_none() => state.visible,
+                Start::End | Start::Oldest => {
+                    let first = state.segments.keys().next().copied().unwrap_or(0);
+                    Position { seq: first, segment: first, offset: 0 }
+                }
+            };
+            let fresh = Hold { segment: at.segment, seq: at.seq, open: true };
+            let hold = Hold { open: true, ..known.unwrap_or(fresh) };
+            state.cursors.insert(name.to_owned(), hold);
+            Ok((known.is_some(), at))
+        })?;
+        match checkpoint(&shared, name, known, at) {
+            Ok(checkpoint) => {
+                let at = checkpoint.position();
+                Ok(Self {
+                    shared,
+                    name: name.to_owned(),
+                    checkpoint,
+                    poisoned: false,
+                    scan: None,
+                    limit: 0,
+                    at,
+                })
+            }
+            Err(error) => {
+                shared.with(|state| match state.cursors.get_mut(name) {
+                    Some(hold) if known => hold.open = false,
+                    _ => drop(state.cursors.remove(name)),
+                });
+                Err(error.into())
+            }
+        }
+    }
+
+    /// Its name.
+    pub fn name(&self) -> &str {
+        &self.name
+    }
+
+    /// The next record, or `None` when there is none yet. Reads the file at most once a chunk.
+    ///
+    /// # Errors
+    /// Whatever the storage says; the call may be repeated.
+    pub fn try_next(&mut self) -> io::Result<Option<Record>> {
+        loop {
+            let Some(scan) = &mut self.scan else {
+                self.begin_segment()?;
+                continue;
+            };
+            match scan.step(self.limit)? {
+                Step::Record(record) if record.seq < self.at.seq => {}
+                Step::Record(record) => {
+                    self.at = record.position;
+                    return Ok(Some(record));
+                }
+                Step::Damage { from, to } => self.shared.quarantine(scan, from, to),
+                Step::End => {
+                    let segment = scan.segment();
+                    // Both are looked up at once: when there is a successor, the limit is where the
+                    // segment ends for good.
+                    let (limit, successor, visible) = self.shared.with(|state| {
+                        let next = state.segments.range(segment + 1..).next();
+                        (state.limit(segment), next.map(|(&base, _)| base), state.visible)
+                    });
+                    if limit > self.limit {
+                        self.limit = limit;
+                    } else if let Some(base) = successor {
+                        self.scan = self.shared.scan(base, None)?;
+                        self.limit = 0;
+                    } else {
+                        // Numbers that were lost to damage are passed all the same.
+                        self.at = visible;
+                        return Ok(None);
+                    }
+                }
+            }
+        }
+    }
+
+    /// Blocks until there is a record. `None` when the log is closed and read to its end.
+    ///
+    /// # Errors
+    /// Whatever the storage says.
+    pub fn wait_next(&mut self) -> io::Result<Option<Record>> {
+        loop {
+            if let Some(record) = self.try_next()? {
+                return Ok(Some(record));
+            }
+            let seq = self.at.seq;
+            let more = self.shared.wait(|state| {
+                if state.visible.seq > seq { Some(true) } else { state.closed.then_some(false) }
+            });
+            if !more {
+                return Ok(None);
+            }
+        }
+    }
+
+    /// Waits, as a task, for a record. `None` when the log is closed and read to its end. The
+    /// file is read on the calling thread, mostly from the page cache. Dropping the future
+    /// loses nothing.
+    ///
+    /// # Errors
+    /// Whatever the storage says.
+    pub async fn next(&mut self) -> io::Result<Option<Record>> {
+        std::future::poll_fn(|context| self.poll_next(context)).await
+    }
+
+    fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<io::Result<Option<Record>>> {
+        loop {
+            if let Some(record) = self.try_next()? {
+                return Poll::Ready(Ok(Some(record)));
+            }
+            let seq = self.at.seq;
+            let more = self.shared.poll(context, |state| {
+                if state.visible.seq > seq { Some(true) } else { state.closed.then_some(false) }
+            });
+            match more {
+                Poll::Ready(true) => {}
+                Poll::Ready(false) => return Poll::Ready(Ok(None)),
+                Poll::Pending => return Poll::Pending,
+            }
+        }
+    }
+
+    /// Remembers that everything before `position` is done. It survives the end of the process at
+    /// once, and a loss of power after the next sync, which comes by itself when a segment is
+    /// done with. Going back is allowed as far as the records are there.
+    ///
+    /// # Errors
+    /// Whatever the storage says. After a failed sync the cursor takes no more commits.
+    pub fn commit(&mut self, position: Position) -> io::Result<()> {
+        self.refuse_if_poisoned()?;
+        self.checkpoint.write(position)?;
+        if position.segment != self.checkpoint.durable().segment {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Makes the last commit survive a loss of power, and deletes the segments all cursors have
+    /// passed.
+    ///
+    /// # Errors
+    /// Whatever the storage says.
+    pub fn sync(&mut self) -> io::Result<()> {
+        self.refuse_if_poisoned()?;
+        if let Err(error) = self.checkpoint.sync() {
+            self.poisoned = true;
+            return Err(error);
+        }
+        let durable = self.checkpoint.durable();
+        self.shared.with(|state| {
+            if let Some(hold) = state.cursors.get_mut(&self.name) {
+                (hold.segment, hold.seq) = (durable.segment, durable.seq);
+            }
+        });
+        self.shared.delete_passed()
+    }
+
+    /// The last commit.
+    pub fn committed(&self) -> Position {
+        self.checkpoint.position()
+    }
+
+    /// Records that readers may see and this cursor has not committed; damaged ones count too.
+    pub fn lag_records(&self) -> u64 {
+        let committed = self.checkpoint.position().seq;
+        self.shared.with(|state| state.visible.seq.saturating_sub(committed))
+    }
+
+    fn refuse_if_poisoned(&self) -> io::Result<()> {
+        if self.poisoned {
+            return Err(io::Error::other("an earlier sync of the cursor failed"));
+        }
+        Ok(())
+    }
+
+    /// Opens the segment the cursor stands in, or the one that took its place.
+    fn begin_segment(&mut self) -> io::Result<()> {
+        self.limit = 0;
+        self.scan = self.shared.scan(self.at.segment, Some(self.at.offset))?;
+        if self.scan.is_none() {
+            let seq = self.at.seq;
+            let base = self.shared.with(|state| {
+                let holds_it = state.segments.range(..=seq).next_back();
+                holds_it.or(state.segments.iter().next()).map_or(0, |(&base, _)| base)
+            });
+            self.scan = self.shared.scan(base, None)?;
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Cursor {
+    fn drop(&mut self) {
+        self.shared.with(|state| {
+            if let Some(hold) = state.cursors.get_mut(&self.name) {
+                hold.open = false;
+            }
+        });
+    }
+}
+
+fn checkpoint(shared: &Shared, name: &str, known: bool, at: Position) -> io::Result<Checkpoint> {
+    if known && let Some(checkpoint) = Checkpoint::open(&*shared.storage, name)? {
+        return Ok(checkpoint);
+    }
+    Checkpoint::create(&*shared.storage, name, at)
+}

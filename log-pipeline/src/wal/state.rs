@@ -1,0 +1,201 @@
+//! What appenders, the writer and readers of one log share, under one lock.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Condvar, Mutex, MutexGuard};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use super::failed::Failed;
+use super::layout::SegmentHeader;
+use super::scan::Position;
+use super::storage::Storage;
+
+/// The shared half of a log. `work` wakes the writer; `progress` and the wakers wake the rest.
+#[derive(Debug)]
+pub(crate) struct Shared {
+    pub(crate) storage: Arc<dyn Storage>,
+    pub(crate) chunk_bytes: usize,
+    state: Mutex<Waiting>,
+    work: Condvar,
+    progress: Condvar,
+}
+
+#[derive(Debug)]
+struct Waiting {
+    state: State,
+    wakers: Vec<Waker>,
+}
+
+#[derive(Debug)]
+pub(crate) struct State {
+    /// Encoded records not yet taken by the writer.
+    pub(crate) pending: Vec<u8>,
+    /// Sequence number of the next record to be appended.
+    pub(crate) next_seq: u64,
+    /// Records below are written; at most `next_seq`.
+    pub(crate) written_seq: u64,
+    /// Records below survive a loss of power; at most `written_seq`.
+    pub(crate) durable_seq: u64,
+    /// How far readers may go.
+    pub(crate) visible: Position,
+    /// All segments with their lengths; the last one is growing and its length is `visible`'s.
+    pub(crate) segments: BTreeMap<u64, Segment>,
+    /// Where each cursor's durable position is.
+    pub(crate) cursors: BTreeMap<String, Hold>,
+    pub(crate) failed: Option<Failed>,
+    /// No more appends; the writer finishes.
+    pub(crate) closing: bool,
+    /// The writer is done.
+    pub(crate) closed: bool,
+    pub(crate) stats: Stats,
+}
+
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Segment {
+    pub(crate) header: SegmentHeader,
+    pub(crate) length: u64,
+}
+
+/// What keeps segments from being deleted.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Hold {
+    pub(crate) segment: u64,
+    pub(crate) seq: u64,
+    pub(crate) open: bool,
+}
+
+/// What a log has done since it was opened.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Stats {
+    /// Records appended.
+    pub appended_records: u64,
+    /// Bytes of their payloads.
+    pub appended_bytes: u64,
+    /// Batches written.
+    pub batches: u64,
+    /// fdatasync calls on segments.
+    pub syncs: u64,
+    /// Bytes cut off the end of the newest segment when the log was opened: a record that was being
+    /// written when the machine or process died.
+    pub torn_bytes: u64,
+    /// Damaged stretches set aside and passed over.
+    pub quarantined: u64,
+    /// Bytes of these.
+    pub quarantined_bytes: u64,
+    /// Segments deleted because every cursor had passed them.
+    pub deleted_segments: u64,
+    /// Segments on disk.
+    pub segments: u64,
+    /// Sequence number of the next record to be appended.
+    pub next_seq: u64,
+    /// Records below this survive a loss of power.
+    pub durable_seq: u64,
+}
+
+impl Shared {
+    pub(crate) fn new(storage: Arc<dyn Storage>, chunk_bytes: usize, state: State) -> Self {
+        let state = Mutex::new(Waiting { state, wakers: Vec::new() });
+        Self { storage, chunk_bytes, state, work: Condvar::new(), progress: Condvar::new() }
+    }
+
+    /// Looks at the state or changes what nobody waits for.
+    pub(crate) fn with<R>(&self, look: impl FnOnce(&mut State) -> R) -> R {
+        look(&mut self.lock().state)
+    }
+
+    /// Changes the state and wakes the writer.
+    pub(crate) fn post<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let result = change(&mut self.lock().state);
+        self.work.notify_one();
+        result
+    }
+
+    /// Changes the state and wakes everybody who waits for progress.
+    pub(crate) fn publish<R>(&self, change: impl FnOnce(&mut State) -> R) -> R {
+        let mut waiting = self.lock();
+        let result = change(&mut waiting.state);
+        let wakers = std::mem::take(&mut waiting.wakers);
+        drop(waiting);
+        self.progress.notify_all();
+        wakers.into_iter().for_each(Waker::wake);
+        result
+    }
+
+    /// Blocks until `ready` gives something; it is asked again after each `publish`.
+    pub(crate) fn wait<R>(&self, mut ready: impl FnMut(&mut State) -> Option<R>) -> R {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(result) = ready(&mut waiting.state) {
+                return result;
+            }
+            waiting = self.progress.wait(waiting).expect("no holder of the lock panics");
+        }
+    }
+
+    /// Like [`Shared::wait`] for a task.
+    pub(crate) fn poll<R>(
+        &self,
+        context: &mut Context<'_>,
+        ready: impl FnOnce(&mut State) -> Option<R>,
+    ) -> Poll<R> {
+        let mut waiting = self.lock();
+        if let Some(result) = ready(&mut waiting.state) {
+            return Poll::Ready(result);
+        }
+        if !waiting.wakers.iter().any(|waker| waker.will_wake(context.waker())) {
+            waiting.wakers.push(context.waker().clone());
+        }
+        Poll::Pending
+    }
+
+    /// Blocks the writer until `ready` gives something or the time is over.
+    pub(crate) fn wait_for_work<R>(
+        &self,
+        at_most: Option<Duration>,
+        mut ready: impl FnMut(&mut State) -> Option<R>,
+    ) -> Option<R> {
+        let mut waiting = self.lock();
+        loop {
+            if let Some(result) = ready(&mut waiting.state) {
+                return Some(result);
+            }
+            match at_most {
+                None => waiting = self.work.wait(waiting).expect("no holder of the lock panics"),
+                Some(time) => {
+                    let (mut guard, outcome) = self
+                        .work
+                        .wait_timeout(waiting, time)
+                        .expect("no holder of the lock panics");
+                    if outcome.timed_out() {
+                        return ready(&mut guard.state);
+                    }
+                    waiting = guard;
+                }
+            }
+        }
+    }
+
+    fn lock(&self) -> MutexGuard<'_, Waiting> {
+        self.state.lock().expect("no holder of the lock panics")
+    }
+}
+
+impl State {
+    /// The counts, with the gauges filled in.
+    pub(crate) fn stats(&self) -> Stats {
+        Stats {
+            segments: self.segments.len() as u64,
+            next_seq: self.next_seq,
+            durable_seq: self.durable_seq,
+            ..self.stats
+        }
+    }
+
+    /// How far a reader may go in `segment`.
+    pub(crate) fn limit(&self, segment: u64) -> u64 {
+        if segment == self.visible.segment {
+            return self.visible.offset;
+        }
+        self.segments.get(&segment).map_or(0, |segment| segment.length)
+    }
+}

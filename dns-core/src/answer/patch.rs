@@ -56,7 +56,10 @@ impl Answer {
     /// What does not fit `patch.max_size` or `out` loses its optional additional records first, silently
     /// (RFC 2181 §9); then everything but the question, with TC set.
     ///
-    /// `query` must have the same question as this answer, letter case aside. Never allocates.
+    /// `query` must have the same question as this answer ([`Answer::answers`]). Never allocates.
+    ///
+    /// # Panics
+    /// When the name in `query` is of another length.
     pub fn write(&self, query: &Query<'_>, patch: &Patch, out: &mut [u8]) -> usize {
         let opt = if query.edns.is_some() { OPT_FIXED } else { 0 };
         let room = patch.max_size.min(out.len()).saturating_sub(opt);

@@ -63,7 +63,9 @@ impl Shard {
         let known = self.table.find(hash, |&index| *self.queues.slot(index).key == *key).copied();
         if weight as usize > self.max_bytes {
             // Larger than the shard: only what it would have replaced must go.
-            known.map(|index| self.remove(index));
+            if let Some(index) = known {
+                self.remove(index);
+            }
             return;
         }
         self.insertions += 1;

@@ -18,8 +18,7 @@ pub use lookup::{Lookup, Outcome};
 
 use crate::answer::{Answer, AnswerError};
 use crate::cache::{Cache, CacheStats, Entry, Hit, Lifetime, Source};
-use crate::message::HEADER;
-use crate::name::{Name, equal_ignoring_case, is_under};
+use crate::name::{Name, is_under};
 use crate::policy::Policy;
 use crate::question::{Key, Query, View};
 use crate::record_type::RecordType;
@@ -146,10 +145,7 @@ impl Resolver {
         response: &[u8],
     ) -> Result<(), InjectError> {
         let answer = Answer::from_response(response)?;
-        let question = &answer.as_wire()[HEADER + query.name.len().min(255)..];
-        let asked = [query.rtype.0.to_be_bytes(), query.class.0.to_be_bytes()].concat();
-        if !equal_ignoring_case(answer.question_name(), query.name) || !question.starts_with(&asked)
-        {
+        if !answer.answers(query) {
             return Err(InjectError::OtherQuestion);
         }
         let lifetime = self.shared.cache.lifetime(&answer).ok_or(InjectError::Uncacheable)?;

@@ -119,17 +119,15 @@ impl ZoneBuilder {
         rdata: &[u8],
     ) -> Result<(), RecordError> {
         self.check(owner, rtype, rdata)?;
+        // What lies between owner and origin exists, if only as empty non-terminals.
         let depth = owner.label_count() - self.origin.label_count();
-        let folded = owner.folded();
-        for (name, spelled) in
-            ancestors(folded.as_wire()).zip(ancestors(owner.as_wire())).take(depth + 1)
-        {
-            if !self.nodes.contains_key(name) {
-                let owner = Name::from_wire(spelled).expect("the tail of a name is a name");
-                self.nodes.insert(name.into(), Node { owner, sets: Vec::new() });
-            }
+        for name in std::iter::successors(owner.parent(), Name::parent).take(depth) {
+            let key = name.folded().as_wire().into();
+            self.nodes.entry(key).or_insert(Node { owner: name, sets: Vec::new() });
         }
-        let node = self.nodes.get_mut(folded.as_wire()).expect("just made sure");
+        let key = owner.folded().as_wire().into();
+        let new = Node { owner: owner.clone(), sets: Vec::new() };
+        let node = self.nodes.entry(key).or_insert(new);
         match node.sets.iter_mut().find(|set| set.rtype == rtype) {
             Some(set) => {
                 set.ttl = set.ttl.min(ttl);

@@ -43,22 +43,13 @@ pub(crate) fn respond<'z>(
             }
             Found::Dname(node, set, target) => {
                 message.set(Section::Answer, node.owner.as_wire(), set);
-                match target {
-                    Ok(target) => {
-                        let data = target.as_wire();
-                        message.builder.record(
-                            Section::Answer,
-                            &owner,
-                            RecordType::CNAME,
-                            set.ttl,
-                            data,
-                        );
-                        Some(data.to_vec())
-                    }
-                    Err(_) => {
-                        rcode = YXDOMAIN;
-                        None
-                    }
+                if let Ok(target) = target {
+                    let (data, ttl) = (target.as_wire(), set.ttl);
+                    message.builder.record(Section::Answer, &owner, RecordType::CNAME, ttl, data);
+                    Some(data.to_vec())
+                } else {
+                    rcode = YXDOMAIN;
+                    None
                 }
             }
             Found::Referral(node, ns) => {

@@ -18,8 +18,8 @@ pub(super) fn encode(
     words: &[Word<'_>],
     origin: &Name,
 ) -> Result<Vec<u8>, Mistake> {
-    let mut words = Words { words, rtype, origin, out: Vec::new() };
-    if words.words.first().is_some_and(|word| word.text == "\\#" && !word.quoted) {
+    let mut words = Words { left: words, rtype, origin, out: Vec::new() };
+    if words.left.first().is_some_and(|word| word.text == "\\#" && !word.quoted) {
         words.generic()?;
         return Ok(words.out);
     }
@@ -40,7 +40,7 @@ pub(super) fn encode(
         RecordType::SOA => words.soa()?,
         RecordType::TXT | RecordType::SPF => {
             words.string()?;
-            while !words.words.is_empty() {
+            while !words.left.is_empty() {
                 words.string()?;
             }
         }
@@ -53,7 +53,7 @@ pub(super) fn encode(
         }
         _ => words.through_hickory()?,
     }
-    match words.words {
+    match words.left {
         [] => Ok(words.out),
         _ => Err(words.expected("nothing more")),
     }
@@ -61,7 +61,7 @@ pub(super) fn encode(
 
 /// The words still to read and the octets they have given.
 struct Words<'w, 't> {
-    words: &'w [Word<'t>],
+    left: &'w [Word<'t>],
     rtype: RecordType,
     origin: &'w Name,
     out: Vec<u8>,
@@ -73,8 +73,8 @@ impl<'t> Words<'_, 't> {
     }
 
     fn next(&mut self, expected: &'static str) -> Result<Word<'t>, Mistake> {
-        let (first, rest) = self.words.split_first().ok_or_else(|| self.expected(expected))?;
-        self.words = rest;
+        let (first, rest) = self.left.split_first().ok_or_else(|| self.expected(expected))?;
+        self.left = rest;
         Ok(*first)
     }
 
@@ -152,7 +152,7 @@ impl<'t> Words<'_, 't> {
         const FORM: &str = "\\#, the length and as many octets in hexadecimal";
         self.next(FORM)?;
         let len: u16 = self.next(FORM)?.text.parse().map_err(|_| self.expected(FORM))?;
-        let hex: String = self.words.iter().map(|word| word.text).collect();
+        let hex: String = self.left.iter().map(|word| word.text).collect();
         if hex.len() != 2 * len as usize || !hex.bytes().all(|digit| digit.is_ascii_hexdigit()) {
             return Err(self.expected(FORM));
         }
@@ -169,7 +169,7 @@ impl<'t> Words<'_, 't> {
             _ => None,
         };
         let mut text = String::new();
-        for (i, word) in self.words.iter().enumerate() {
+        for (i, word) in self.left.iter().enumerate() {
             if Some(i) == target_at {
                 text += &name(word, self.origin)?.to_string();
             } else if word.quoted {
@@ -179,7 +179,7 @@ impl<'t> Words<'_, 't> {
             }
             text.push(' ');
         }
-        self.words = &[];
+        self.left = &[];
         let none = Mistake::NoTextForm(self.rtype);
         let data =
             HickoryData::try_from_str(self.rtype.0.into(), &text).map_err(|_| none.clone())?;

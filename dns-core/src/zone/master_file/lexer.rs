@@ -56,7 +56,8 @@ impl<'t> Lexer<'t> {
                     self.at += 1;
                 }
                 b';' => {
-                    self.at += self.text[self.at..].find('\n').unwrap_or(self.text.len() - self.at)
+                    let comment = self.text[self.at..].find('\n');
+                    self.at += comment.unwrap_or(self.text.len() - self.at);
                 }
                 b'(' => {
                     if depth == 0 {

@@ -17,8 +17,12 @@ pub fn timeline(report: &Report) -> String {
         let at = Duration::from_nanos(event.at_ns.saturating_sub(report.start_ns));
         let label = label(event);
         let arrow = match event.side {
-            Side::Client => format!("{label} {}▶", "─".repeat(WIDTH.saturating_sub(label.chars().count() + 2))),
-            Side::Server => format!("◀{} {label}", "─".repeat(WIDTH.saturating_sub(label.chars().count() + 2))),
+            Side::Client => {
+                format!("{label} {}▶", "─".repeat(WIDTH.saturating_sub(label.chars().count() + 2)))
+            }
+            Side::Server => {
+                format!("◀{} {label}", "─".repeat(WIDTH.saturating_sub(label.chars().count() + 2)))
+            }
         };
         writeln!(out, "  {:>11}  │{arrow}│", millis(at)).expect("writing to a string");
         before = Some(event);
@@ -40,7 +44,8 @@ fn silence(out: &mut String, report: &Report, gap_ns: u64, ended_by: Side) {
     if gap_ns < total_ns / 20 {
         return;
     }
-    let length = (gap_ns as u128 * BAR as u128 / u128::from(total_ns)).clamp(1, BAR as u128) as usize;
+    let length =
+        (gap_ns as u128 * BAR as u128 / u128::from(total_ns)).clamp(1, BAR as u128) as usize;
     let who = ended_by.label();
     let words = format!("{who} silent {}", millis(Duration::from_nanos(gap_ns)));
     let bar = "█".repeat(length);

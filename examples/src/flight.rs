@@ -96,9 +96,12 @@ impl FlightFolder {
         let path = self
             .store
             .write(&name, |out| self.pcapng(out, recording, &report, counts, name_of))
-            .with_context(|| format!("cannot write {}", self.store.folder().join(&name).display()))?;
+            .with_context(|| {
+                format!("cannot write {}", self.store.folder().join(&name).display())
+            })?;
         let packets = recording.packets.len();
-        let line = Line { report: &report, file: &name, packets, trigger: &recording.trigger.reason };
+        let line =
+            Line { report: &report, file: &name, packets, trigger: &recording.trigger.reason };
         let mut line = serde_json::to_vec(&line)?;
         line.push(b'\n');
         self.lines.write_all(&line).context("cannot write flights.jsonl")?;
@@ -115,8 +118,12 @@ impl FlightFolder {
     ) -> io::Result<()> {
         let reasons = std::iter::once(&recording.trigger.reason).chain(&recording.further_reasons);
         let reasons: Vec<&str> = reasons.map(String::as_str).collect();
-        let mut comment =
-            format!("verdict: {}: {}\ntrigger: {}", report.verdict.label(), report.because, reasons.join("; "));
+        let mut comment = format!(
+            "verdict: {}: {}\ntrigger: {}",
+            report.verdict.label(),
+            report.because,
+            reasons.join("; ")
+        );
         if recording.incomplete {
             comment.push_str("\nincomplete: older packets were overwritten before they were read");
         }
@@ -143,7 +150,8 @@ impl FlightFolder {
         let evidence_ns = end_of_longest_silence(report);
         for packet in &recording.packets {
             let is_evidence = Some(packet.timestamp_ns) == evidence_ns;
-            let comment = is_evidence.then(|| format!("verdict {}: {}", report.verdict.label(), report.because));
+            let comment = is_evidence
+                .then(|| format!("verdict {}: {}", report.verdict.label(), report.because));
             file.packet(
                 interface,
                 packet.timestamp_ns,
@@ -173,7 +181,7 @@ impl FlightFolder {
 pub fn judge(packets: &[RecordedPacket], server_port: u16) -> Option<Report> {
     let mut table = Table::new(Config::default().server_ports([server_port]));
     for packet in packets {
-        let Some(link) = LinkType::of(packet.link.number()) else { continue };
+        let Some(link) = LinkType::of(packet.link.number().into()) else { continue };
         table.packet(packet.timestamp_ns, link, &packet.bytes, packet.original_len);
     }
     table.finish();
@@ -193,6 +201,9 @@ fn file_name(report: &Report) -> String {
     let start = i128::from(report.start_ns);
     let start = jiff::Timestamp::from_nanosecond(start).unwrap_or_default();
     let client = report.client.map_or_else(|| "unknown".to_owned(), |client| client.to_string());
-    let client: String = client.chars().map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' }).collect();
+    let client: String = client
+        .chars()
+        .map(|c| if c.is_ascii_alphanumeric() || c == '.' { c } else { '-' })
+        .collect();
     format!("{}-{client}.pcapng", start.strftime("%Y%m%dT%H%M%S.%3fZ"))
 }

@@ -28,17 +28,16 @@ impl IdleWatch {
     /// A change of less than `least` is of no interest, however regular the series was before.
     pub fn new(window: Duration, learning: u32, least: Duration) -> Self {
         let config = Config::default().learning(learning).scale_floor(least.as_secs_f64());
-        let policy = Policy::default()
-            .group_by(["network"])
-            .raise_after(window * 2)
-            .clear_after(window * 8);
+        let policy =
+            Policy::default().group_by(["network"]).raise_after(window * 2).clear_after(window * 8);
         Self { fleet: Fleet::new(config, policy), window, open: None, networks: BTreeMap::new() }
     }
 
     /// One handshake that ended at `end_ns` (Unix nanoseconds).
     pub fn observe(&mut self, network: &str, end_ns: u64, client: Duration, server: Duration) {
         self.advance(end_ns);
-        let open = self.open.get_or_insert_with(|| Open { start_ns: end_ns, values: BTreeMap::new() });
+        let open =
+            self.open.get_or_insert_with(|| Open { start_ns: end_ns, values: BTreeMap::new() });
         let values = match open.values.get_mut(network) {
             Some(values) => values,
             None => open.values.entry(network.to_owned()).or_default(),
@@ -55,7 +54,8 @@ impl IdleWatch {
         let end = UnixNanos::new((open.start_ns + window_ns) as i64);
         for network in open.values.keys() {
             self.networks.entry(network.clone()).or_insert_with(|| {
-                ["client", "server"].map(|idle| Labels::new([("network", network.as_str()), ("idle", idle)]))
+                ["client", "server"]
+                    .map(|idle| Labels::new([("network", network.as_str()), ("idle", idle)]))
             });
         }
         for (network, labels) in &self.networks {
@@ -107,7 +107,8 @@ mod tests {
             let at_ns = 1_000_000_000_000 + step * 25_000_000;
             for network in ["amber", "birch", "coral"] {
                 // A busy machine: every now and then everybody waits.
-                let usual = if step % 37 == 0 { ms(15) } else { Duration::from_micros(400 + step % 7) };
+                let usual =
+                    if step % 37 == 0 { ms(15) } else { Duration::from_micros(400 + step % 7) };
                 let lags = network == "coral" && step > 400;
                 let client = if lags { ms(300 + step * 7 % 200) } else { usual };
                 watch.observe(network, at_ns, client, usual);

@@ -39,14 +39,15 @@ impl ClientNames {
     /// The name of the address, or the address itself where no zone knows it.
     pub fn of(&self, address: IpAddr) -> String {
         let lookup = self.resolver.reverse(self.epoch.elapsed(), address);
-        let name = lookup.names().next().map(|name| name.to_string().trim_end_matches('.').to_owned());
+        let name =
+            lookup.names().next().map(|name| name.to_string().trim_end_matches('.').to_owned());
         name.unwrap_or_else(|| address.to_string())
     }
 
     /// Hits and misses so far.
     pub fn stats(&self) -> NameStats {
         let stats = self.resolver.stats();
-        NameStats { misses: stats.misses, hits: stats.hits }
+        NameStats { misses: stats.cache.misses, hits: stats.cache.hits }
     }
 
     /// Names of several addresses at once, for a file's name resolution block.

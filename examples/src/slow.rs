@@ -66,7 +66,7 @@ impl SlowHandshake {
     /// The message in the wire format of RFC 5424.
     pub fn to_syslog(&self) -> Vec<u8> {
         let mut message = Builder::new(Pri::new(Facility::LOCAL0, Severity::WARNING))
-            .timestamp(Timestamp::from_unix_nanos(self.end_ns() as i64))
+            .timestamp(Timestamp::from_unix_ns(self.end_ns() as i64))
             .appname("recorder")
             .msgid("SLOWTLS")
             .param(SD_ID, "client", &self.client.to_string())

@@ -40,7 +40,9 @@ fn main() -> ExitCode {
 fn mend(error: &anyhow::Error) -> &'static str {
     let kind = error.chain().find_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
     match kind {
-        Some(io::ErrorKind::StorageFull) => "; free some space, or choose another folder with --out",
+        Some(io::ErrorKind::StorageFull) => {
+            "; free some space, or choose another folder with --out"
+        }
         Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
             "; choose a folder you may write to with --out"
         }

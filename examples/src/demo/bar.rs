@@ -10,7 +10,7 @@ use super::capture::Progress;
 
 /// Counts of what has happened so far.
 #[derive(Debug, Default)]
-pub struct Tally {
+pub(super) struct Tally {
     /// Handshakes.
     pub handshakes: AtomicU64,
     /// Of them, slow ones.
@@ -21,22 +21,22 @@ pub struct Tally {
 
 /// The bar.
 #[derive(Debug)]
-pub struct Bar {
-    bar: ProgressBar,
+pub(super) struct Bar {
+    drawn: ProgressBar,
     begin: Instant,
     duration: Duration,
 }
 
 impl Bar {
     /// Starts one that is full after `duration`.
-    pub fn new(duration: Duration) -> Self {
+    pub(super) fn new(duration: Duration) -> Self {
         let style = ProgressStyle::with_template("{bar:28.cyan/dim} {msg}").expect("a template");
-        let bar = ProgressBar::new(duration.as_millis() as u64).with_style(style);
-        Self { bar, begin: Instant::now(), duration }
+        let drawn = ProgressBar::new(duration.as_millis() as u64).with_style(style);
+        Self { drawn, begin: Instant::now(), duration }
     }
 
     /// Follows the counts until `stop` says so.
-    pub async fn follow(&self, tally: &Tally, progress: &Progress, stop: impl Fn() -> bool) {
+    pub(super) async fn follow(&self, tally: &Tally, progress: &Progress, stop: impl Fn() -> bool) {
         let plain = !std::io::stderr().is_terminal();
         let mut said = Duration::ZERO;
         while !stop() {
@@ -53,15 +53,15 @@ impl Bar {
                 eprintln!("{message}");
                 said = elapsed;
             }
-            self.bar.set_position(elapsed.as_millis() as u64);
-            self.bar.set_message(message);
+            self.drawn.set_position(elapsed.as_millis() as u64);
+            self.drawn.set_message(message);
             tokio::time::sleep(TICK).await;
         }
     }
 
     /// Clears it.
-    pub fn finish(&self) {
-        self.bar.finish_and_clear();
+    pub(super) fn finish(&self) {
+        self.drawn.finish_and_clear();
     }
 }
 

@@ -15,7 +15,7 @@ use crate::slow::SlowHandshake;
 
 /// What came of all triggers.
 #[derive(Debug, Default)]
-pub struct Flights {
+pub(super) struct Flights {
     /// Recordings begun.
     pub begun: u64,
     /// Files written.
@@ -36,7 +36,7 @@ pub struct Flights {
 /// # Errors
 ///
 /// When a file cannot be written or a flow is not in the ring.
-pub fn run(
+pub(super) fn run(
     slow: &Receiver<SlowHandshake>,
     mut folder: FlightFolder,
     ring: &Ring,
@@ -77,7 +77,10 @@ impl Flights {
         self.packets += flight.packets as u64;
         self.bytes += std::fs::metadata(&flight.path)?.len();
         if let Some(client) = flight.report.client {
-            *self.verdicts.entry((names.of(client.ip()), flight.report.verdict.label())).or_default() += 1;
+            *self
+                .verdicts
+                .entry((names.of(client.ip()), flight.report.verdict.label()))
+                .or_default() += 1;
         }
         let took = |flight: &Flight| flight.report.phases.total;
         if self.slowest.as_ref().is_none_or(|slowest| took(slowest) < took(&flight)) {

@@ -13,7 +13,7 @@ use tokio::time::Sleep;
 /// In a TLS 1.3 handshake that is between receiving the server's flight and sending the client's
 /// Finished, where the work of a client lies. The kernel under it acknowledges as ever.
 #[derive(Debug)]
-pub struct Lagging<S> {
+pub(super) struct Lagging<S> {
     stream: S,
     lag: Option<Duration>,
     has_read: bool,
@@ -22,7 +22,7 @@ pub struct Lagging<S> {
 
 impl<S> Lagging<S> {
     /// Waits for `lag` once, or not at all.
-    pub fn new(stream: S, lag: Option<Duration>) -> Self {
+    pub(super) fn new(stream: S, lag: Option<Duration>) -> Self {
         Self { stream, lag, has_read: false, sleep: None }
     }
 

@@ -11,7 +11,7 @@ use std::io;
 /// # Errors
 ///
 /// Where the kernel or its administrator does not permit it.
-pub fn enter() -> io::Result<()> {
+pub(super) fn enter() -> io::Result<()> {
     // SAFETY: these take no pointers and cannot fail.
     let (uid, gid) = unsafe { (libc::getuid(), libc::getgid()) };
     // SAFETY: no pointers; the process has one thread, as `CLONE_NEWUSER` demands (it fails

@@ -22,7 +22,7 @@ use crate::names::ClientNames;
 use crate::slow::SlowHandshake;
 
 /// The task behind the server: one report after the other.
-pub struct Observer {
+pub(super) struct Observer {
     slow: Duration,
     names: Arc<ClientNames>,
     watch: IdleWatch,
@@ -36,7 +36,7 @@ pub struct Observer {
 
 /// What it saw.
 #[derive(Debug)]
-pub struct Observed {
+pub(super) struct Observed {
     /// Counts.
     pub handshakes: Handshakes,
     /// Alerts raised and cleared.
@@ -47,7 +47,12 @@ pub struct Observed {
 
 impl Observer {
     /// Learns for a bit less than half of `duration`.
-    pub fn new(args: &Args, names: Arc<ClientNames>, duration: Duration, syslog: TcpStream) -> Self {
+    pub(super) fn new(
+        args: &Args,
+        names: Arc<ClientNames>,
+        duration: Duration,
+        syslog: TcpStream,
+    ) -> Self {
         let window = (duration / 2 / WINDOWS).max(LEAST_WINDOW);
         let learning = duration.div_duration_f64(window * 2) * 0.8;
         Self {
@@ -67,7 +72,7 @@ impl Observer {
     /// # Errors
     ///
     /// When the log does not take a message or an alert cannot be written.
-    pub async fn run(mut self, mut reports: mpsc::Receiver<Report>) -> Result<Observed> {
+    pub(super) async fn run(mut self, mut reports: mpsc::Receiver<Report>) -> Result<Observed> {
         while let Some(report) = reports.recv().await {
             self.observe(&report).await?;
         }
@@ -121,4 +126,3 @@ const WINDOWS: u32 = 40;
 const LEAST_WINDOW: Duration = Duration::from_millis(50);
 /// A change of idle time that nobody would get up for.
 const LEAST_CHANGE: Duration = Duration::from_millis(25);
-

@@ -20,7 +20,7 @@ use tokio::task::JoinSet;
 
 use super::bar::Bar;
 use super::capture::{self, INTERFACE, Progress, Source};
-use super::flights::{self, Flights};
+use super::flights;
 use super::observer::Observer;
 use super::summary::{Logs, Summary};
 use super::traffic::{self, Plan, Tls};
@@ -30,7 +30,7 @@ use crate::names::ClientNames;
 use crate::slow::{NotSlow, SlowHandshake};
 
 /// Everything but the traffic, ready to go.
-pub struct Story {
+pub(super) struct Story {
     args: Args,
     source: Source,
     ring: Ring,
@@ -50,7 +50,7 @@ impl Story {
     /// # Errors
     ///
     /// When one of them cannot be had.
-    pub async fn new(
+    pub(super) async fn new(
         args: &Args,
         source: Source,
         ring: Ring,
@@ -63,7 +63,12 @@ impl Story {
                 let listener = TcpListener::bind(address).await;
                 let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
                 let port = listener.local_addr()?.port();
-                (Some((listener, Tls::new()?)), port, capture::unix_ns(), Duration::from_secs(args.seconds))
+                (
+                    Some((listener, Tls::new()?)),
+                    port,
+                    capture::unix_ns(),
+                    Duration::from_secs(args.seconds),
+                )
             }
             Source::Replay { .. } => {
                 let (duration, port, since_ns) = capture::recorded_facts()?;
@@ -76,9 +81,11 @@ impl Story {
         pipeline.sink_file("file", args.out.join("slow.jsonl"), Start::Oldest)?;
         let trigger = pipeline.subscribe("trigger", Start::Oldest)?;
         let logging = pipeline.listen_tcp(loopback(0), TcpConfig::default()).await?;
-        let syslog = TcpStream::connect(logging).await.context("connecting to our own syslog port")?;
+        let syslog =
+            TcpStream::connect(logging).await.context("connecting to our own syslog port")?;
         let filter = Some(format!("tcp port {port}"));
-        let facts = CaptureFacts { interface: INTERFACE.into(), filter, server_port: port, since_ns };
+        let facts =
+            CaptureFacts { interface: INTERFACE.into(), filter, server_port: port, since_ns };
         Ok(Self {
             args: args.clone(),
             source,
@@ -99,7 +106,7 @@ impl Story {
     /// # Errors
     ///
     /// When a part fails.
-    pub async fn tell(self, tap: Tap) -> Result<Summary> {
+    pub(super) async fn tell(self, tap: Tap) -> Result<Summary> {
         let Self { args, source, ring, progress, names, pipeline, trigger, .. } = self;
         let (facts, duration) = (self.facts, self.duration);
         let folder = FlightFolder::open(&args.out, facts.clone())?;
@@ -192,7 +199,8 @@ async fn traffic(
         return Ok(());
     };
     let server = listener.local_addr()?;
-    let config = tls_probe::Config::default().slow(args.slow);
+    // Slow handshakes are the log's affair here, not that of tracing.
+    let config = tls_probe::Config::default().slow(Duration::MAX);
     // In a set, so that the server ends with this future, however that ends.
     let mut serving = JoinSet::new();
     serving.spawn(traffic::serve(listener, tls.clone(), config, reports));
@@ -249,8 +257,8 @@ fn join<T>(thread: JoinHandle<Result<T>>) -> Result<T> {
 }
 
 fn count_lines(path: &Path) -> Result<u64> {
-    match std::fs::read(path) {
-        Ok(bytes) => Ok(bytes.iter().filter(|&&byte| byte == b'\n').count() as u64),
+    match std::fs::read_to_string(path) {
+        Ok(text) => Ok(text.lines().count() as u64),
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(0),
         Err(error) => Err(error).with_context(|| format!("reading {}", path.display())),
     }

@@ -20,7 +20,7 @@ use crate::names::NameStats;
 
 /// Handshakes as the server saw them.
 #[derive(Debug, Default)]
-pub struct Handshakes {
+pub(super) struct Handshakes {
     /// Established, by the name of the client's network.
     pub established: BTreeMap<String, u64>,
     /// Not established.
@@ -31,7 +31,7 @@ pub struct Handshakes {
 
 /// Messages about slow handshakes, on their way.
 #[derive(Clone, Copy, Debug)]
-pub struct Logs {
+pub(super) struct Logs {
     /// Sent to the log.
     pub sent: u64,
     /// Lines that the file sink wrote.
@@ -42,7 +42,7 @@ pub struct Logs {
 
 /// All of it.
 #[derive(Debug)]
-pub struct Summary {
+pub(super) struct Summary {
     /// The folder.
     pub out: PathBuf,
     /// Whether somebody ended it early.
@@ -75,15 +75,23 @@ impl Summary {
     /// # Errors
     ///
     /// The first step that did not. A demo that somebody ended early is not judged.
-    pub fn check(&self) -> Result<()> {
+    pub(super) fn check(&self) -> Result<()> {
         if self.interrupted {
             return Ok(());
         }
         let established = &self.handshakes.established;
         for network in NETWORKS {
-            ensure!(established.contains_key(network.name), "step 1, handshakes: none from {}", network.name);
+            ensure!(
+                established.contains_key(network.name),
+                "step 1, handshakes: none from {}",
+                network.name
+            );
         }
-        ensure!(self.handshakes.failed == 0, "step 1, handshakes: {} failed", self.handshakes.failed);
+        ensure!(
+            self.handshakes.failed == 0,
+            "step 1, handshakes: {} failed",
+            self.handshakes.failed
+        );
         let lost = self.packets.dropped_by_kernel + self.packets.dropped_by_ring;
         ensure!(self.packets.seen > 0, "step 2, capture: no packets were seen");
         ensure!(lost == 0, "step 2, capture: {lost} packets were lost");
@@ -96,17 +104,24 @@ impl Summary {
         let flights = &self.flights;
         ensure!(
             flights.begun == to_trigger && flights.written == flights.begun,
-            "step 4, flights: {to_trigger} triggers, {} recordings, {} files", flights.begun, flights.written
+            "step 4, flights: {to_trigger} triggers, {} recordings, {} files",
+            flights.begun,
+            flights.written
         );
         let of_lagging = |(network, _): &&(String, &str)| network == LAGGING.name;
-        let verdicts: Vec<&str> = flights.verdicts.keys().filter(of_lagging).map(|(_, v)| *v).collect();
+        let verdicts: Vec<&str> =
+            flights.verdicts.keys().filter(of_lagging).map(|(_, v)| *v).collect();
         ensure!(
             verdicts == ["client"],
-            "step 4, flights: {} was judged {verdicts:?}, and should be \"client\" alone", LAGGING.name
+            "step 4, flights: {} was judged {verdicts:?}, and should be \"client\" alone",
+            LAGGING.name
         );
         ensure!(self.names.hits > 0, "step 5, names: the cache was never hit");
         let raised: Vec<String> = self.raised().map(|event| event.alert().to_string()).collect();
-        ensure!(raised.len() == 1, "step 6, alert: one was expected, these were raised: {raised:?}");
+        ensure!(
+            raised.len() == 1,
+            "step 6, alert: one was expected, these were raised: {raised:?}"
+        );
         let labels = self.raised().next().map(|event| &event.alert().labels);
         let right = |name, value| labels.is_some_and(|labels| labels.value(name) == Some(value));
         ensure!(
@@ -128,7 +143,12 @@ impl fmt::Display for Summary {
         if self.interrupted {
             writeln!(f, "\nEnded early; every file is complete.")?;
         }
-        writeln!(f, "\nHandshakes  {established} from {} networks, {} slow", self.handshakes.established.len(), self.handshakes.slow)?;
+        writeln!(
+            f,
+            "\nHandshakes  {established} from {} networks, {} slow",
+            self.handshakes.established.len(),
+            self.handshakes.slow
+        )?;
         let CaptureCounts { seen, dropped_by_kernel, dropped_by_ring } = self.packets;
         writeln!(
             f,
@@ -140,13 +160,18 @@ impl fmt::Display for Summary {
             writeln!(f, "Ring        {mebibytes} MiB, reaching back {span:.1} s")?;
         }
         let Logs { sent, to_file, to_trigger } = self.logs;
-        writeln!(f, "Log         {sent} messages, {to_file} to the file, {to_trigger} to the trigger")?;
+        writeln!(
+            f,
+            "Log         {sent} messages, {to_file} to the file, {to_trigger} to the trigger"
+        )?;
         let NameStats { misses, hits } = self.names;
         writeln!(f, "Names       {} lookups, {hits} from the cache", misses + hits)?;
         writeln!(
             f,
             "Flights     {} files, {} packets, {} KiB of all that crossed the wire",
-            flights.written, flights.packets, flights.bytes >> 10
+            flights.written,
+            flights.packets,
+            flights.bytes >> 10
         )?;
         for ((network, verdict), count) in &flights.verdicts {
             writeln!(f, "            {count:>5} × {verdict:<8} {network}")?;
@@ -159,8 +184,15 @@ impl fmt::Display for Summary {
         if let Some(flight) = &flights.slowest {
             let report = &flight.report;
             let (client, server) = (report.client, report.server);
-            let end = |address: Option<std::net::SocketAddr>| address.map_or_else(String::new, |a| a.to_string());
-            writeln!(f, "\nThe slowest: {} (client, left) and {} (server, right)\n", end(client), end(server))?;
+            let end = |address: Option<std::net::SocketAddr>| {
+                address.map_or_else(String::new, |a| a.to_string())
+            };
+            writeln!(
+                f,
+                "\nThe slowest: {} (client, left) and {} (server, right)\n",
+                end(client),
+                end(server)
+            )?;
             f.write_str(&draw::timeline(report))?;
             writeln!(f, "\n  verdict {}: {}", report.verdict.label(), report.because)?;
             writeln!(f, "  {}", link(&flight.path))?;
@@ -191,16 +223,24 @@ fn link(path: &Path) -> String {
 /// # Errors
 ///
 /// When it cannot be written.
-pub fn save_ring(ring: &Ring, path: &Path) -> Result<()> {
+pub(super) fn save_ring(ring: &Ring, path: &Path) -> Result<()> {
     let write = || -> std::io::Result<()> {
         let section = Section { application: "popkit recorder demo".into(), ..Section::default() };
         let mut file = Writer::new(BufWriter::new(File::create(path)?), &section)?;
-        let interface = Interface { name: INTERFACE.into(), link: LinkType::Ethernet, ..Interface::default() };
+        let interface =
+            Interface { name: INTERFACE.into(), link: LinkType::Ethernet, ..Interface::default() };
         let interface = file.interface(&interface)?;
         let mut scan = ring.scan(&Window::ALL, |_| true);
         while let Some(record) = scan.next() {
             let meta = record.meta;
-            file.packet(interface, meta.timestamp_ns, meta.original_len, meta.direction, record.bytes, None)?;
+            file.packet(
+                interface,
+                meta.timestamp_ns,
+                meta.original_len,
+                meta.direction,
+                record.bytes,
+                None,
+            )?;
         }
         file.finish()?.into_inner()?.sync_all()
     };

@@ -21,14 +21,14 @@ use super::networks::{LAGGING, NETWORKS};
 
 /// Both ends' configurations, round a certificate made on the spot.
 #[derive(Clone)]
-pub struct Tls {
+pub(super) struct Tls {
     server: Arc<ServerConfig>,
     client: Arc<ClientConfig>,
 }
 
 /// When clients come, and when the one network starts to lag.
 #[derive(Clone, Copy, Debug)]
-pub struct Plan {
+pub(super) struct Plan {
     /// Handshakes a second, over all networks.
     pub rate: u32,
     /// How long clients come.
@@ -43,7 +43,7 @@ impl Tls {
     /// # Errors
     ///
     /// When key generation fails.
-    pub fn new() -> Result<Self> {
+    pub(super) fn new() -> Result<Self> {
         let made = rcgen::generate_simple_self_signed([SERVER_NAME.to_owned()])?;
         let key = PrivateKeyDer::try_from(made.signing_key.serialize_der())
             .map_err(|reason| anyhow::anyhow!("the key just made is unreadable: {reason}"))?;
@@ -69,7 +69,7 @@ impl Tls {
 /// # Errors
 ///
 /// When accepting connections fails for good.
-pub async fn serve(
+pub(super) async fn serve(
     listener: TcpListener,
     tls: Tls,
     config: tls_probe::Config,
@@ -105,7 +105,7 @@ pub async fn serve(
 /// # Errors
 ///
 /// When a client fails: on loopback none should.
-pub async fn clients(server: SocketAddr, tls: Tls, plan: Plan) -> Result<u64> {
+pub(super) async fn clients(server: SocketAddr, tls: Tls, plan: Plan) -> Result<u64> {
     let connector = TlsConnector::from(tls.client);
     let (mut running, mut finished) = (JoinSet::new(), 0);
     let mut pace = tokio::time::interval(Duration::from_secs(1) / plan.rate);
@@ -154,7 +154,7 @@ async fn client(
 }
 
 /// The name on the certificate.
-pub const SERVER_NAME: &str = "edge.popkit.test";
+pub(super) const SERVER_NAME: &str = "edge.popkit.test";
 
 const REQUEST: &[u8] = b"GET / HTTP/1.0\r\n\r\n";
 const RESPONSE: &[u8] = b"HTTP/1.0 204 No Content\r\n\r\n";

@@ -29,6 +29,8 @@ pub use ring::{Config, ConfigError, History, Producer, PushError, Ring, Stats};
 pub use scan::Scan;
 #[cfg(all(feature = "afpacket", target_os = "linux"))]
 pub use source::afpacket;
+#[cfg(feature = "pcap")]
+pub use source::file::{CaptureFile, ReadError};
 pub use store::Store;
 pub use tap::Tap;
 pub use trigger::{Accepted, RecordedPacket, Recorder, Recording, Trigger};

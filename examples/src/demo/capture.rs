@@ -174,7 +174,7 @@ pub fn run(mut socket: PacketSocket, mut tap: Tap, port: u16, progress: &Progres
 ///
 /// When the capture cannot be read.
 pub fn replay(mut tap: Tap, progress: &Progress, reports: &mpsc::Sender<Report>) -> Result<()> {
-    let mut file = shim::CaptureFile::new(RECORDED)?;
+    let mut file = ring_capture::CaptureFile::new(RECORDED)?;
     let mut table = Table::new(tls_probe::Config::default());
     let (begin, mut first_ns) = (Instant::now(), None);
     while let Some(frame) = file.next()? {
@@ -209,7 +209,7 @@ pub fn replay(mut tap: Tap, progress: &Progress, reports: &mpsc::Sender<Report>)
 ///
 /// When it cannot be read.
 pub fn recorded_facts() -> Result<(Duration, u16, u64)> {
-    let mut file = shim::CaptureFile::new(RECORDED)?;
+    let mut file = ring_capture::CaptureFile::new(RECORDED)?;
     let (mut first_ns, mut last_ns, mut port) = (None, 0, 0);
     while let Some(frame) = file.next()? {
         first_ns.get_or_insert(frame.timestamp_ns);
@@ -233,16 +233,7 @@ pub fn unix_ns() -> u64 {
 pub const INTERFACE: &str = "lo";
 const TCP: u8 = 6;
 const POLL: Duration = Duration::from_millis(50);
-/// Made by `just demo-capture`.
+/// Handshakes a second in the built-in capture.
+pub(super) const RECORDED_RATE: u32 = 60;
+/// Six seconds of this demo, made by `just demo-capture`.
 const RECORDED: &[u8] = include_bytes!("../../assets/demo.pcapng.gz");
-mod shim {
-    pub(super) struct CaptureFile;
-    impl CaptureFile {
-        pub(super) fn new(_: &[u8]) -> std::io::Result<Self> {
-            Err(std::io::ErrorKind::Unsupported.into())
-        }
-        pub(super) fn next(&mut self) -> std::io::Result<Option<ring_capture::Frame<'_>>> {
-            Ok(None)
-        }
-    }
-}

@@ -28,14 +28,14 @@ pub struct Args {
     /// Folder for everything the demo writes; made if it is not there
     #[arg(long, value_name = "DIR", default_value = "popkit-demo")]
     pub out: PathBuf,
-    /// How long clients come
+    /// How long clients come (a replay lasts as long as its capture)
     #[arg(long, value_name = "N", default_value_t = 20, value_parser = clap::value_parser!(u64).range(5..=600))]
     pub seconds: u64,
     /// A handshake that takes this long is logged, and its packets are kept
     #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = humantime::parse_duration)]
     pub slow: Duration,
     /// Handshakes a second, over all client networks
-    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(20..=1000))]
+    #[arg(long, value_name = "N", default_value_t = 200, value_parser = clap::value_parser!(u32).range(60..=1000))]
     pub rate: u32,
     /// Port of the demo's TLS server on 127.0.0.1; 0 for any that is free
     #[arg(long, value_name = "PORT", default_value_t = 0)]

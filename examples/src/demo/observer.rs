@@ -16,6 +16,7 @@ use tokio::sync::mpsc;
 
 use super::Args;
 use super::bar::Tally;
+use super::networks::NETWORKS;
 use super::summary::Handshakes;
 use crate::idle::IdleWatch;
 use crate::names::ClientNames;
@@ -46,15 +47,18 @@ pub(super) struct Observed {
 }
 
 impl Observer {
-    /// Learns for a bit less than half of `duration`.
+    /// Learns for a bit less than half of `duration`, from `rate` handshakes a second.
     pub(super) fn new(
         args: &Args,
         names: Arc<ClientNames>,
         duration: Duration,
+        rate: u32,
         syslog: TcpStream,
     ) -> Self {
-        let window = (duration / 2 / WINDOWS).max(LEAST_WINDOW);
-        let learning = duration.div_duration_f64(window * 2) * 0.8;
+        // Long enough that most windows have a handshake of every network.
+        let one_of_each = Duration::from_secs(NETWORKS.len() as u64) / rate;
+        let window = (duration / 2 / WINDOWS).max(one_of_each * 3 / 2);
+        let learning = duration.div_duration_f64(window * 2) * 0.7;
         Self {
             slow: args.slow,
             names,
@@ -121,8 +125,7 @@ impl Observer {
     }
 }
 
-/// Windows in each half of the demo.
+/// Windows in each half of the demo, at most.
 const WINDOWS: u32 = 40;
-const LEAST_WINDOW: Duration = Duration::from_millis(50);
 /// A change of idle time that nobody would get up for.
 const LEAST_CHANGE: Duration = Duration::from_millis(25);

@@ -42,6 +42,7 @@ pub(super) struct Story {
     listener: Option<(TcpListener, Tls)>,
     facts: CaptureFacts,
     duration: Duration,
+    rate: u32,
 }
 
 impl Story {
@@ -57,7 +58,7 @@ impl Story {
         progress: Arc<Progress>,
     ) -> Result<Self> {
         let names = ClientNames::from_zone(networks::ZONE_ORIGIN, networks::ZONE)?;
-        let (listener, port, since_ns, duration) = match &source {
+        let (listener, port, since_ns, duration, rate) = match &source {
             Source::Socket { .. } => {
                 let address = loopback(args.port);
                 let listener = TcpListener::bind(address).await;
@@ -68,11 +69,12 @@ impl Story {
                     port,
                     capture::unix_ns(),
                     Duration::from_secs(args.seconds),
+                    args.rate,
                 )
             }
             Source::Replay { .. } => {
                 let (duration, port, since_ns) = capture::recorded_facts()?;
-                (None, port, since_ns, duration)
+                (None, port, since_ns, duration, capture::RECORDED_RATE)
             }
         };
         let spool = args.out.join("spool");
@@ -98,6 +100,7 @@ impl Story {
             listener,
             facts,
             duration,
+            rate,
         })
     }
 
@@ -120,7 +123,7 @@ impl Story {
         };
         let triggers = tokio::spawn(pull_triggers(trigger, slow_to, facts.since_ns));
         let (reports, reported) = mpsc::channel(1024);
-        let observer = Observer::new(&args, Arc::clone(&names), duration, self.syslog);
+        let observer = Observer::new(&args, Arc::clone(&names), duration, self.rate, self.syslog);
         let tally = Arc::clone(&observer.tally);
         let observing = tokio::spawn(observer.run(reported));
         let capturing = {

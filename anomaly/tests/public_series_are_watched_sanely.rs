@@ -1,6 +1,7 @@
 //! The public series of the Numenta benchmark, when `POPKIT_CORPORA` names the folder they are
 //! in: what was said never changes when more is seen, and artificial anomalies are found.
 
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use anomaly::{Config, Detector, Observation, Sample, Season, UnixNanos};
@@ -8,7 +9,7 @@ use anomaly::{Config, Detector, Observation, Sample, Season, UnixNanos};
 /// The folder, or one line that says it is not there.
 fn corpus() -> Option<PathBuf> {
     let Some(corpora) = std::env::var_os("POPKIT_CORPORA") else {
-        println!("skipped: POPKIT_CORPORA is not set");
+        writeln!(std::io::stderr(), "skipped: POPKIT_CORPORA is not set").expect("standard error");
         return None;
     };
     Some(Path::new(&corpora).join("nab"))

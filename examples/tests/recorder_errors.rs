@@ -6,7 +6,7 @@ use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::time::Duration;
 
-use common::{RECORDER, alone, is_root, run, said};
+use common::{RECORDER, alone, is_root, run, said, skipped};
 
 /// The one line on standard error, of a run that failed as it should.
 fn complaint(command: &mut Command) -> String {
@@ -97,7 +97,7 @@ fn an_interrupted_demo_leaves_whole_files_and_exit_0() {
 fn a_full_disk_is_said_and_leaves_no_half_file() {
     let _alone = alone();
     if !is_root() {
-        println!("skipped: a small file system of our own needs root");
+        skipped("a small file system of our own needs root");
         return;
     }
     let folder = tempfile::tempdir().expect("a folder");
@@ -108,7 +108,7 @@ fn a_full_disk_is_said_and_leaves_no_half_file() {
     let output = run(&mut command);
     let text = String::from_utf8_lossy(&output.stderr).into_owned();
     if text.contains("unshare failed") || text.contains("permission denied") {
-        println!("skipped: no mount namespace here: {text}");
+        skipped(&format!("no mount namespace here: {text}"));
         return;
     }
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));

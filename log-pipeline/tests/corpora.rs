@@ -2,6 +2,7 @@
 //! are wrong by the RFC. Set `POPKIT_CORPORA` to the folder that holds `syslog/`.
 
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use log_pipeline::message::{Malformed, Protocol};
@@ -23,7 +24,7 @@ const JUSTIFIED: [(&str, &str); 8] = [
 fn corpus() -> Option<PathBuf> {
     let folder = std::env::var_os("POPKIT_CORPORA").map(|root| Path::new(&root).join("syslog"));
     if folder.is_none() {
-        println!("skipped: POPKIT_CORPORA is not set");
+        writeln!(std::io::stderr(), "skipped: POPKIT_CORPORA is not set").expect("standard error");
     }
     folder
 }

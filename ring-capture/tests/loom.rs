@@ -88,9 +88,11 @@ fn recycling_against_a_pin() {
         }
         let seen = reader.join().expect("the reader");
         assert!(seen.is_sorted(), "{seen:?}");
-        // Current and one before; the spare is the oldest that nobody held when it was taken.
+        // Current and one before; both others, where the reader moved on while the writer looked
+        // for a spare and was in the way twice. Nobody was in the way for good.
         let seen = scan(&ring);
-        assert!(seen.len() == 2 && seen[0] < 4 && seen[1] == 4, "{seen:?}");
+        assert!((2..=3).contains(&seen.len()) && seen.is_sorted(), "{seen:?}");
+        assert_eq!(seen.last(), Some(&4), "{seen:?}");
     });
 }
 

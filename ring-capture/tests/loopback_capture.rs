@@ -31,7 +31,8 @@ fn a_connection_on_loopback_comes_out_of_the_ring_whole_and_once()
     let config = SocketConfig::new("lo").incoming_only(true).buffer(8, 1 << 20);
     let mut socket = match PacketSocket::open(&config) {
         Err(OpenError::NotPermitted(_)) => {
-            println!("skipped: no CAP_NET_RAW, loopback capture not tried");
+            writeln!(std::io::stderr(), "skipped: no CAP_NET_RAW, loopback capture not tried")
+                .expect("standard error");
             return Ok(());
         }
         other => other?,
@@ -70,7 +71,9 @@ fn a_connection_on_loopback_comes_out_of_the_ring_whole_and_once()
 fn an_interface_that_is_not_there_is_named() {
     match PacketSocket::open(&SocketConfig::new("nosuchif0")) {
         Err(OpenError::NoInterface(name)) => assert_eq!(name, "nosuchif0"),
-        Err(OpenError::NotPermitted(_)) => println!("skipped: no CAP_NET_RAW"),
+        Err(OpenError::NotPermitted(_)) => {
+            writeln!(std::io::stderr(), "skipped: no CAP_NET_RAW").expect("standard error");
+        }
         other => panic!("{other:?}"),
     }
 }

@@ -4,6 +4,7 @@
 
 mod common;
 
+use std::io::Write as _;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs,
@@ -36,7 +37,7 @@ const REVIEWED: &[&str] = &[
 #[test]
 fn handshakes_read_as_tshark_reads_them() {
     let Some(corpora) = std::env::var_os("POPKIT_CORPORA") else {
-        println!("skipped: POPKIT_CORPORA is not set");
+        writeln!(std::io::stderr(), "skipped: POPKIT_CORPORA is not set").expect("standard error");
         return;
     };
     let folder = PathBuf::from(corpora).join("tls");
@@ -129,7 +130,7 @@ fn expected(folder: &Path) -> BTreeMap<String, BTreeMap<u32, Stream>> {
 #[test]
 fn names_of_the_fingerprint_captures_agree() {
     let Some(corpora) = std::env::var_os("POPKIT_CORPORA") else {
-        println!("skipped: POPKIT_CORPORA is not set");
+        writeln!(std::io::stderr(), "skipped: POPKIT_CORPORA is not set").expect("standard error");
         return;
     };
     let folder = PathBuf::from(corpora).join("tls");

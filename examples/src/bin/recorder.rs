@@ -46,6 +46,9 @@ fn mend(error: &anyhow::Error) -> &'static str {
         Some(io::ErrorKind::PermissionDenied | io::ErrorKind::ReadOnlyFilesystem) => {
             "; choose a folder you may write to with --out"
         }
+        Some(
+            io::ErrorKind::NotFound | io::ErrorKind::AlreadyExists | io::ErrorKind::NotADirectory,
+        ) => "; choose another folder with --out",
         Some(io::ErrorKind::AddrInUse) => "; choose another port with --port, or 0 for any",
         _ => "",
     }

@@ -1,7 +1,8 @@
 //! What the tests of the binaries share.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unreachable_pub, reason = "each test file uses its part")]
 
+use std::io::Write as _;
 use std::os::unix::fs::PermissionsExt;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
@@ -34,8 +35,13 @@ pub fn peer(program: &str) -> Option<Command> {
     }
     let required = std::env::var("POPKIT_PEERS").is_ok_and(|value| value == "require");
     assert!(!required, "{program} is not installed, and POPKIT_PEERS=require");
-    println!("skipped: {program} is not installed");
+    skipped(&format!("{program} is not installed"));
     None
+}
+
+/// Says why a test does nothing, past the test harness, which keeps what passing tests print.
+pub fn skipped(why: &str) {
+    writeln!(std::io::stderr(), "skipped: {why}").expect("standard error");
 }
 
 /// Whether this test runs as root, and so could do what others cannot.

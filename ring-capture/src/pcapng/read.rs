@@ -242,7 +242,7 @@ mod tests {
         assert_eq!(at(6, 0, 1_500_000), 1_500_000_000);
         assert_eq!(at(9, 0, 7), 7);
         assert_eq!(at(12, 0, 7_000), 7);
-        assert_eq!(at(0x80 | 10, 0, 1024), 1_000_000_000);
+        assert_eq!(at(0x80 | 0x0a, 0, 1024), 1_000_000_000);
         assert_eq!(at(0, 10, 1), 11_000_000_000);
         assert_eq!(at(6, -1, 0), 0, "before 1970 is 1970");
         assert_eq!(at(127, 0, u64::MAX), 0);

@@ -145,7 +145,7 @@ impl CaptureFile {
     pub fn next(&mut self) -> Result<Option<Frame<'_>>, ReadError> {
         self.comment = None;
         let found = match &mut self.format {
-            Format::Pcap(header) => self.input.pcap_packet(header, &mut self.block)?,
+            Format::Pcap(header) => self.input.pcap_packet(*header, &mut self.block)?,
             Format::Pcapng(section) => self.input.pcapng_packet(section, &mut self.block)?,
         };
         let Some(found) = found else { return Ok(None) };
@@ -210,7 +210,7 @@ struct Input {
 impl Input {
     fn pcap_packet(
         &mut self,
-        header: &pcap::Header,
+        header: pcap::Header,
         block: &mut Vec<u8>,
     ) -> Result<Option<PacketAt>, ReadError> {
         let offset = self.offset;

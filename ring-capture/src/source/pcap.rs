@@ -36,7 +36,7 @@ impl Header {
         Some(Self { big_endian, nanoseconds, link: LinkType::from(network as u16) })
     }
 
-    pub(crate) fn packet(&self, bytes: &[u8; PacketHeader::BYTES]) -> PacketHeader {
+    pub(crate) fn packet(self, bytes: &[u8; PacketHeader::BYTES]) -> PacketHeader {
         let word = |at| word(bytes, at, self.big_endian);
         let unit = if self.nanoseconds { 1 } else { 1_000 };
         PacketHeader {

@@ -1,0 +1,51 @@
+# List the recipes.
+default:
+    @just --list
+
+# What CI runs.
+check: fmt clippy docs features loom test
+
+# Formatting.
+fmt:
+    cargo fmt --all --check
+
+# Lints, warnings denied.
+clippy:
+    cargo clippy --workspace --all-targets --all-features -- -D warnings
+
+# Documentation, warnings denied.
+docs:
+    RUSTDOCFLAGS="-D warnings" cargo doc --workspace --no-deps --all-features
+
+# Every crate builds with each of its features alone.
+features:
+    .ci/features
+
+# The tests.
+test:
+    cargo test --workspace
+
+# The model checker over the ring's atomics.
+loom:
+    RUSTFLAGS="--cfg loom" CARGO_TARGET_DIR=target/loom cargo test -p ring-capture --release --test loom
+
+# Undefined behaviour in the ring, where the nightly toolchain has Miri.
+miri:
+    .ci/nightly miri
+
+# Data races in the ring, where the nightly toolchain has rust-src.
+tsan:
+    .ci/nightly tsan
+
+# Criterion benches.
+bench:
+    cargo bench --workspace
+
+# Make the capture that the demo replays where nothing better is permitted.
+demo-capture:
+    cargo run --release --bin recorder -- demo --seconds 6 --rate 60 --out target/demo-capture --save-ring target/demo.pcapng
+    gzip -9nc target/demo.pcapng > examples/assets/demo.pcapng.gz
+
+# Licences and advisories (needs cargo-deny).
+deny:
+    cargo deny check

@@ -130,7 +130,7 @@ pub(crate) fn local_networks() -> Vec<Network> {
 
 /// The zones every resolver answers by itself: `localhost` with its loopback addresses, `invalid` and
 /// `onion` which do not exist (RFC 6761 §6.3, §6.4, RFC 7686 §2), `home.arpa` (RFC 8375 §4), and the
-/// empty reverse zones of RFC 6303 §4 and RFC 7793.
+/// empty reverse zones of RFC 6303 and RFC 7793.
 pub(crate) fn special_zones() -> ZoneSet {
     let mut zones = ZoneSet::default();
     let empty = ["invalid", "onion", "home.arpa"].map(str::to_owned);

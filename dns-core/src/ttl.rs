@@ -28,7 +28,8 @@ impl Ttl {
     }
 
     /// The field as it stands in a message: a value with the top bit set counts as zero
-    /// (RFC 2181 §8).
+    /// (RFC 2181 §8). RFC 8767 would read it as very long and cap it; between the two, not keeping what
+    /// nobody sends in earnest is the safe side.
     pub const fn from_wire(field: u32) -> Ttl {
         if field > Ttl::MAX.0 { Ttl::ZERO } else { Ttl(field) }
     }

@@ -138,6 +138,8 @@ fn each_oddity_has_its_reason() {
         (with(12, 0xc0), "name"),
         (with(12, 0x41), "name"),
         ([usual.clone(), vec![0]].concat(), "trailing_octets"),
+        ([opt(0, &[]), vec![0]].concat(), "trailing_octets"),
+        ([opt(0, &[0, 10, 0, 0]), vec![0, 10, 0, 0]].concat(), "trailing_octets"),
         (opt(1, &[]), "edns_version"),
         (opt(0, &[0, 10, 0, 2, 7]), "edns_options"),
         (opt(0, &[0]), "edns_options"),

@@ -45,7 +45,7 @@ pub struct Patch {
 }
 
 /// The UDP payload size stated and used unless told otherwise: fits the IPv6 minimum MTU with headers
-/// (DNS Flag Day 2020; RFC 9715 §3.1 allows up to 1400).
+/// (DNS Flag Day 2020).
 pub const DEFAULT_UDP_PAYLOAD: u16 = 1232;
 
 impl Answer {

@@ -31,11 +31,12 @@ pub struct CacheConfig {
     pub shards: usize,
     /// Answers are kept at least this long. Default 0 (RFC 2181 §8: the zone's owner decides).
     pub min_ttl: Ttl,
-    /// And at most this long. Default one day (RFC 8767 §4 asks for days to a week at most).
+    /// And at most this long. Default one day (RFC 8767 suggests a cap of seven).
     pub max_ttl: Ttl,
     /// Denials are kept at most this long. Default one hour (RFC 2308 §5: one to three hours).
     pub max_negative_ttl: Ttl,
-    /// How long an expired answer may stand in. Default one day (RFC 8767 §5: one to three days).
+    /// How long an expired answer may stand in. Default one day (RFC 8767: from
+    /// less than a day to a week, by how long an outage takes to mend).
     pub max_stale: Ttl,
 }
 

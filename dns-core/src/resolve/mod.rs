@@ -208,7 +208,8 @@ impl Shared {
         Ok((answer.map_err(|_| Unanswered::TooLarge)?, source))
     }
 
-    /// Which zone answers: ours before the special ones, however short its origin (RFC 6303 §3).
+    /// Which zone answers: ours before the special ones, however short its origin: RFC 6303 serves
+    /// those unless configured otherwise.
     fn layer<'z>(
         &'z self,
         zones: &'z ZoneSet,

@@ -126,7 +126,8 @@ impl Response {
     }
 }
 
-/// Aliases followed before the answer ends as it is (unbound: 11, BIND: 16).
+/// Aliases followed before the answer ends as it is. A limit of 8 broke real names in another resolver
+/// (NLnetLabs/unbound#438: nine aliases in a row).
 const MAX_ALIASES: usize = 16;
 /// The substituted name is too long (RFC 6672 §2.2).
 const YXDOMAIN: Rcode = Rcode(6);

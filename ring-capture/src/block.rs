@@ -162,7 +162,9 @@ impl Blocks {
     /// Takes a block out of the readers' reach; false while somebody has it pinned.
     fn take(&self, index: u32) -> bool {
         let state = &self.states[index as usize].state;
-        let seen = state.load(Ordering::Relaxed);
+        // Read by modifying: a plain load may be stale and show a hold that was given back, which
+        // would cost a record when it is the last block to ask (loom found that).
+        let seen = state.fetch_add(0, Ordering::Relaxed);
         if seen >> PIN_BITS & 1 == 1 {
             return true;
         }

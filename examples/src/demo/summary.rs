@@ -5,6 +5,7 @@ use std::fmt;
 use std::fs::File;
 use std::io::{BufWriter, IsTerminal};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use anomaly::Event;
 use anyhow::{Context, Result, ensure};
@@ -178,8 +179,7 @@ impl fmt::Display for Summary {
         }
         writeln!(f, "Watched     {} series", self.series)?;
         for event in &self.events {
-            let kind = if matches!(event, Event::Raised(_)) { "Alert" } else { "Cleared" };
-            writeln!(f, "{kind:<11} {}", event.alert())?;
+            alert(f, event)?;
         }
         if let Some(flight) = &flights.slowest {
             let report = &flight.report;
@@ -206,6 +206,29 @@ impl fmt::Display for Summary {
         }
         Ok(())
     }
+}
+
+/// An alert in words for somebody who has not read the manual.
+fn alert(f: &mut fmt::Formatter<'_>, event: &Event) -> fmt::Result {
+    let (kind, alert) = match event {
+        Event::Raised(alert) => ("Alert", alert),
+        other => ("Cleared", other.alert()),
+    };
+    let label = |name| alert.labels.value(name).unwrap_or("?");
+    let millis = |seconds: f64| draw::millis(Duration::from_secs_f64(seconds.max(0.0)));
+    let signal = &alert.signal;
+    let onset =
+        jiff::Timestamp::from_nanosecond(signal.onset.as_nanos().into()).unwrap_or_default();
+    writeln!(
+        f,
+        "{kind:<11} {} idle time of {}: {} since {}, {} was expected and at most {} would have been usual",
+        label("idle"),
+        label("network"),
+        millis(signal.seen),
+        onset.strftime("%H:%M:%S%.1f UTC"),
+        millis(signal.expected),
+        millis(signal.upper),
+    )
 }
 
 /// A path that a terminal makes clickable (OSC 8); elsewhere just a path.

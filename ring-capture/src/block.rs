@@ -211,33 +211,33 @@ impl BlockWriter {
         (self.serial, self.offset)
     }
 
-    /// Copies bytes after what was copied before. They stay invisible until [`commit`](Self::commit).
+    /// Copies bytes to `after` bytes behind the place that [`reserve`](Self::reserve) made room at.
+    /// They stay invisible until [`commit`](Self::commit).
     ///
     /// # Panics
     ///
-    /// When they do not fit in what [`reserve`](Self::reserve) made room for.
+    /// When they would end outside of the block.
     #[inline]
-    pub(crate) fn copy(&mut self, bytes: &[u8]) {
-        let block_bytes = 1_usize << self.blocks.shift;
-        assert!(bytes.len() <= block_bytes - self.offset, "reserved too little");
-        let at = (self.current as usize) << self.blocks.shift | self.offset;
+    pub(crate) fn copy(&mut self, after: usize, bytes: &[u8]) {
+        let (block_bytes, start) = (1_usize << self.blocks.shift, self.offset + after);
+        assert!(start <= block_bytes && bytes.len() <= block_bytes - start, "reserved too little");
+        let at = ((self.current as usize) << self.blocks.shift) + start;
         self.blocks.shadow.write(at, bytes.len());
-        // SAFETY: the target lies inside the arena: `current` is a block's index and `offset +
-        // len` is within its size (asserted; `offset` is a whole block before the first `open`, so
-        // that nothing fits). Nobody reads these bytes: `current` was taken by `open` when it had
-        // no pins, readers borrow only below `committed`, and `offset` is never below `committed`.
+        // SAFETY: the target lies inside the arena: `current` is a block's index and `start + len`
+        // is within its size (asserted; `offset` is a whole block before the first `open`, so that
+        // nothing fits). Nobody reads these bytes: `current` was taken by `open` when it had no
+        // pins, readers borrow only below `committed`, and `offset` is never below `committed`.
         // Nobody else writes them: there is one writer for each arena, and this is `&mut` of it.
         unsafe {
             let target = self.blocks.memory.base().as_ptr().add(at);
             std::ptr::copy_nonoverlapping(bytes.as_ptr(), target, bytes.len());
         }
-        self.offset += bytes.len();
     }
 
-    /// Publishes what was copied since the last commit as one record of `flow` seen at `at_ns`,
-    /// padded to eight bytes.
+    /// Publishes the next `len` bytes, a multiple of eight, as one record of `flow` seen at `at_ns`.
+    /// All of them were copied, or are padding.
     #[inline]
-    pub(crate) fn commit(&mut self, flow: u64, at_ns: u64) {
+    pub(crate) fn commit(&mut self, len: usize, flow: u64, at_ns: u64) {
         let block = &self.blocks.states[self.current as usize];
         // Relaxed throughout: there is one writer, and `committed` publishes them.
         if at_ns > self.last_ns {
@@ -253,7 +253,7 @@ impl BlockWriter {
         if seen & bits != bits {
             word.store(seen | bits, Ordering::Relaxed);
         }
-        self.offset = self.offset.next_multiple_of(8);
+        self.offset += len;
         // Release: partner of the Acquire in `pin`.
         block.committed.store(self.offset as u64, Ordering::Release);
     }
@@ -362,8 +362,8 @@ mod tests {
     fn write(writer: &mut BlockWriter, flow: u64, bytes: &[u8]) -> Option<(u64, usize)> {
         writer.reserve(bytes.len().next_multiple_of(8)).then(|| {
             let place = writer.place();
-            writer.copy(bytes);
-            writer.commit(flow, place.1 as u64);
+            writer.copy(0, bytes);
+            writer.commit(bytes.len().next_multiple_of(8), flow, place.1 as u64);
             place
         })
     }
@@ -373,10 +373,10 @@ mod tests {
         let (blocks, mut writer) = Blocks::new(3, 12, false).expect("12 KiB");
         assert!(blocks.serials().is_empty());
         write(&mut writer, 1, b"abcdefgh");
-        writer.copy(b"not yet!");
+        writer.copy(0, b"not yet!");
         let pin = blocks.pin(1).expect("the first block");
         assert_eq!(pin.bytes(), b"abcdefgh");
-        writer.commit(1, 9);
+        writer.commit(8, 1, 9);
         assert_eq!(pin.bytes(), b"abcdefgh", "a pin sees what was there when it was taken");
         let pin = blocks.pin(1).expect("still the first block");
         assert_eq!(pin.bytes(), b"abcdefghnot yet!");

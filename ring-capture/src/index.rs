@@ -11,16 +11,19 @@ use crate::record::Header;
 use crate::sync::{AtomicU64, Ordering};
 use crate::window::Window;
 
-/// The newest position of each bucket, as readers see it.
+/// The chains of one producer.
 #[derive(Debug)]
 pub(crate) struct Index {
-    heads: Box<[AtomicU64]>,
+    buckets: Box<[Bucket]>,
 }
 
-/// The writer's half: for each bucket, its newest position outside the current block.
+/// Both words lie together: a push touches one cache line of the index.
 #[derive(Debug)]
-pub(crate) struct IndexWriter {
-    older: Box<[u64]>,
+struct Bucket {
+    /// The newest position of the bucket; readers begin here.
+    head: AtomicU64,
+    /// The newest outside the block that `head` lies in: the writer's own note.
+    older: AtomicU64,
 }
 
 /// A record of the wanted flow.
@@ -33,18 +36,39 @@ pub(crate) struct Found {
 
 impl Index {
     /// An index fit for so many bytes of records.
-    pub(crate) fn new(ring_bytes: usize) -> (Self, IndexWriter) {
-        let buckets = (ring_bytes / BYTES_PER_BUCKET).next_power_of_two().clamp(64, MAX_BUCKETS);
-        let index = Self { heads: (0..buckets).map(|_| AtomicU64::new(0)).collect() };
-        (index, IndexWriter { older: vec![0; buckets].into() })
+    pub(crate) fn new(ring_bytes: usize) -> Self {
+        let count = (ring_bytes / BYTES_PER_BUCKET).next_power_of_two().clamp(64, MAX_BUCKETS);
+        let bucket = || Bucket { head: AtomicU64::new(0), older: AtomicU64::new(0) };
+        Self { buckets: std::iter::repeat_with(bucket).take(count).collect() }
     }
 
     pub(crate) fn memory_bytes(&self) -> usize {
-        self.heads.len() * 2 * size_of::<u64>()
+        size_of_val(&*self.buckets)
     }
 
-    fn head(&self, flow: u64) -> &AtomicU64 {
-        &self.heads[flow as usize & (self.heads.len() - 1)]
+    fn bucket(&self, flow: u64) -> &Bucket {
+        &self.buckets[flow as usize & (self.buckets.len() - 1)]
+    }
+
+    /// The links (`prev`, `skip`) for a record of `flow` about to be written to the block with this
+    /// serial. For the one writer of these chains alone.
+    #[inline]
+    pub(crate) fn links(&self, flow: u64, serial: u64, block_shift: u32) -> (u64, u64) {
+        let bucket = self.bucket(flow);
+        // Relaxed, both words: the one writer reads what it stored itself.
+        let head = bucket.head.load(Ordering::Relaxed);
+        if head >> block_shift != serial {
+            bucket.older.store(head, Ordering::Relaxed);
+            return (head, head);
+        }
+        (head, bucket.older.load(Ordering::Relaxed))
+    }
+
+    /// Makes a committed record the newest of its bucket. For the one writer alone.
+    #[inline]
+    pub(crate) fn publish(&self, flow: u64, position: Position) {
+        // Release: partner of the Acquire in `walk`.
+        self.bucket(flow).head.store(position.link(), Ordering::Release);
     }
 
     /// Collects the flow's records in the window, newest first. False when the steps ran out.
@@ -58,8 +82,8 @@ impl Index {
         found: &mut Vec<Found>,
     ) -> bool {
         let shift = blocks.shift();
-        // Acquire: partner of the Release in `IndexWriter::publish`: the record is committed.
-        let mut next = Position::from_link(self.head(flow).load(Ordering::Acquire));
+        // Acquire: partner of the Release in `publish`: the record is committed.
+        let mut next = Position::from_link(self.bucket(flow).head.load(Ordering::Acquire));
         let mut held: Option<Pinned<'_>> = None;
         while let Some(position) = next {
             if *steps == 0 {
@@ -89,34 +113,6 @@ impl Index {
             next = Position::from_link(link).filter(|&older| older < position);
         }
         true
-    }
-}
-
-impl IndexWriter {
-    /// The links for a record of `flow` about to be written to the block with this serial.
-    #[inline]
-    pub(crate) fn links(
-        &mut self,
-        index: &Index,
-        flow: u64,
-        serial: u64,
-        block_shift: u32,
-    ) -> (u64, u64) {
-        // Relaxed: this writer stored it.
-        let head = index.head(flow).load(Ordering::Relaxed);
-        let older = &mut self.older[flow as usize & (index.heads.len() - 1)];
-        if head >> block_shift != serial {
-            *older = head;
-        }
-        (head, *older)
-    }
-
-    /// Makes a committed record the newest of its bucket.
-    #[inline]
-    #[expect(clippy::unused_self, reason = "the right to publish is the writer's")]
-    pub(crate) fn publish(&mut self, index: &Index, flow: u64, position: Position) {
-        // Release: partner of the Acquire in `walk`.
-        index.head(flow).store(position.link(), Ordering::Release);
     }
 }
 

@@ -4,7 +4,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 
 use crate::block::{BlockWriter, Blocks, MIN_BLOCKS};
-use crate::index::{Index, IndexWriter};
+use crate::index::Index;
 use crate::position::Position;
 use crate::record::{Header, Meta};
 use crate::sync::{Arc, AtomicU64, Ordering};
@@ -141,7 +141,8 @@ pub struct Ring {
 
 #[derive(Debug)]
 pub(crate) struct Shared {
-    pub(crate) lanes: Box<[Lane]>,
+    pub(crate) lanes: Box<[Arc<Lane>]>,
+    max_record_bytes: usize,
     seed: u64,
 }
 
@@ -165,11 +166,11 @@ struct Counters {
 /// The sole right to append to one lane of the ring. One thread owns it; it can be sent to another.
 #[derive(Debug)]
 pub struct Producer {
-    shared: Arc<Shared>,
-    lane: u16,
+    lane: Arc<Lane>,
     writer: BlockWriter,
-    index: IndexWriter,
     counts: Stats,
+    max_record_bytes: usize,
+    seed: u64,
 }
 
 /// Why a record was not taken. It is counted in [`Stats`] as well.
@@ -239,28 +240,23 @@ impl Ring {
     pub fn new(config: &Config) -> Result<(Self, Vec<Producer>), ConfigError> {
         let blocks_each = config.blocks_each()?;
         let shift = config.block_bytes.trailing_zeros();
-        let (mut lanes, mut writers) = (Vec::new(), Vec::new());
+        let max_record_bytes = MAX_RECORD_BYTES.min(config.block_bytes - Header::BYTES);
+        let seed = config.seed.unwrap_or_else(|| RandomState::new().hash_one("flow"));
+        let (mut lanes, mut producers) = (Vec::new(), Vec::new());
         for _ in 0..config.producers {
             let (blocks, writer) =
                 Blocks::new(blocks_each, shift, config.lock_memory).map_err(ConfigError::Memory)?;
-            let (index, index_writer) = Index::new(blocks_each << shift);
-            lanes.push(Lane { blocks, index, counters: Counters::new() });
-            writers.push((writer, index_writer));
+            let index = Index::new(blocks_each << shift);
+            let lane = Arc::new(Lane { blocks, index, counters: Counters::new() });
+            lanes.push(Arc::clone(&lane));
+            let counts = Stats::default();
+            producers.push(Producer { lane, writer, counts, max_record_bytes, seed });
         }
-        let seed = config.seed.unwrap_or_else(|| RandomState::new().hash_one("flow"));
-        let shared = Arc::new(Shared { lanes: lanes.into(), seed });
-        let producers = (0..).zip(writers).map(|(lane, (writer, index))| Producer {
-            shared: Arc::clone(&shared),
-            lane,
-            writer,
-            index,
-            counts: Stats::default(),
-        });
-        let producers = producers.collect();
+        let shared = Arc::new(Shared { lanes: lanes.into(), max_record_bytes, seed });
         Ok((Self { shared }, producers))
     }
 
-    pub(crate) fn lanes(&self) -> &[Lane] {
+    pub(crate) fn lanes(&self) -> &[Arc<Lane>] {
         &self.shared.lanes
     }
 
@@ -271,18 +267,18 @@ impl Ring {
 
     /// The longest record a producer takes.
     pub fn max_record_bytes(&self) -> usize {
-        self.shared.max_record_bytes()
+        self.shared.max_record_bytes
     }
 
     /// Memory of the whole ring, index included.
     pub fn memory_bytes(&self) -> usize {
-        let lane = |l: &Lane| (l.blocks.count() << l.blocks.shift()) + l.index.memory_bytes();
+        let lane = |l: &Arc<Lane>| (l.blocks.count() << l.blocks.shift()) + l.index.memory_bytes();
         self.lanes().iter().map(lane).sum()
     }
 
     /// Counts over all producers.
     pub fn stats(&self) -> Stats {
-        self.lanes().iter().map(Lane::stats).fold(Stats::default(), |a, b| Stats {
+        self.lanes().iter().map(|lane| lane.stats()).fold(Stats::default(), |a, b| Stats {
             pushed: a.pushed + b.pushed,
             pushed_bytes: a.pushed_bytes + b.pushed_bytes,
             dropped_pinned: a.dropped_pinned + b.dropped_pinned,
@@ -293,7 +289,7 @@ impl Ring {
 
     /// Counts of each producer.
     pub fn producer_stats(&self) -> impl Iterator<Item = Stats> + '_ {
-        self.lanes().iter().map(Lane::stats)
+        self.lanes().iter().map(|lane| lane.stats())
     }
 
     /// How far back every producer's records reach: the oldest instant from which none that was
@@ -307,13 +303,7 @@ impl Ring {
 
     /// How far back each producer's records reach.
     pub fn producer_history(&self) -> impl Iterator<Item = Option<History>> + '_ {
-        self.lanes().iter().map(Lane::history)
-    }
-}
-
-impl Shared {
-    fn max_record_bytes(&self) -> usize {
-        MAX_RECORD_BYTES.min((1 << self.lanes[0].blocks.shift()) - Header::BYTES)
+        self.lanes().iter().map(|lane| lane.history())
     }
 }
 
@@ -367,14 +357,14 @@ impl Producer {
     /// When it is too large, or readers hold every block; both are counted.
     #[inline]
     pub fn push(&mut self, meta: &Meta, bytes: &[u8]) -> Result<Position, PushError> {
-        let lane = &self.shared.lanes[usize::from(self.lane)];
-        let max = self.shared.max_record_bytes();
-        if bytes.len() > max {
+        let lane = &*self.lane;
+        if bytes.len() > self.max_record_bytes {
             self.counts.dropped_too_large += 1;
             lane.counters.dropped_too_large.store(self.counts.dropped_too_large, Ordering::Relaxed);
-            return Err(PushError::TooLarge { len: bytes.len(), max });
+            return Err(PushError::TooLarge { len: bytes.len(), max: self.max_record_bytes });
         }
-        if !self.writer.reserve(Header::record_bytes(bytes.len())) {
+        let record_bytes = Header::record_bytes(bytes.len());
+        if !self.writer.reserve(record_bytes) {
             self.counts.dropped_pinned += 1;
             lane.counters.dropped_pinned.store(self.counts.dropped_pinned, Ordering::Relaxed);
             return Err(PushError::AllPinned);
@@ -382,12 +372,14 @@ impl Producer {
         let (serial, offset) = self.writer.place();
         let shift = lane.blocks.shift();
         let position = Position::new(serial, offset, shift);
-        let (prev, skip) = self.index.links(&lane.index, meta.flow, serial, shift);
+        let (prev, skip) = lane.index.links(meta.flow, serial, shift);
+        // The bytes before the header: copying them goes on while the links, which are rarely in a
+        // near cache, are on their way; stores wait for the ones before them.
+        self.writer.copy(Header::BYTES, bytes);
         let header = Header { meta: *meta, captured: bytes.len() as u32, prev, skip };
-        self.writer.copy(&header.encode());
-        self.writer.copy(bytes);
-        self.writer.commit(meta.flow, meta.timestamp_ns);
-        self.index.publish(&lane.index, meta.flow, position);
+        self.writer.copy(0, &header.encode());
+        self.writer.commit(record_bytes, meta.flow, meta.timestamp_ns);
+        lane.index.publish(meta.flow, position);
         self.counts.pushed += 1;
         self.counts.pushed_bytes += bytes.len() as u64;
         lane.counters.pushed.store(self.counts.pushed, Ordering::Relaxed);
@@ -397,12 +389,12 @@ impl Producer {
 
     /// The longest record [`push`](Self::push) takes.
     pub fn max_record_bytes(&self) -> usize {
-        self.shared.max_record_bytes()
+        self.max_record_bytes
     }
 
     /// The seed for [`FlowKey::hash`](crate::FlowKey::hash) in this ring.
     pub fn seed(&self) -> u64 {
-        self.shared.seed
+        self.seed
     }
 }
 

@@ -4,6 +4,7 @@ use crate::block::Pinned;
 use crate::extract::record_at;
 use crate::record::{Header, Record};
 use crate::ring::{Lane, Ring};
+use crate::sync::Arc;
 use crate::window::Window;
 
 /// The records of a window that a predicate wants, in time order over all producers.
@@ -38,7 +39,7 @@ impl Ring {
     /// Costs as much as there is in the ring: [`extract`](Ring::extract) is for single flows.
     /// Within one producer, records come in the order they were pushed.
     pub fn scan<P: FnMut(&Record<'_>) -> bool>(&self, window: &Window, wanted: P) -> Scan<'_, P> {
-        let cursor = |lane: &Lane| {
+        let cursor = |lane: &Arc<Lane>| {
             let (first, last) = lane.blocks.serials().into_inner();
             Cursor { serial: first, last, offset: 0, begun: false, ahead_ns: None }
         };

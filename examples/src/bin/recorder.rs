@@ -9,7 +9,7 @@ use tracing_subscriber::EnvFilter;
 
 /// Keep every packet in memory, write only the flow that matters
 #[derive(Debug, Parser)]
-#[command(version, about, arg_required_else_help = true)]
+#[command(name = "recorder", version, arg_required_else_help = true)]
 struct Command {
     #[command(subcommand)]
     task: Task,

@@ -26,8 +26,8 @@ pub struct CaptureFacts {
     pub interface: String,
     /// The filter in use, as text.
     pub filter: Option<String>,
-    /// The server's port.
-    pub server_port: u16,
+    /// The server's port, where there is but one.
+    pub server_port: Option<u16>,
     /// When the capture began: Unix nanoseconds.
     pub since_ns: u64,
 }
@@ -80,18 +80,24 @@ impl FlightFolder {
 
     /// Judges a recording and writes it. `name_of` names addresses for the file's readers.
     ///
+    /// `None`, and nothing written, when there is no handshake among its packets: the ring no longer
+    /// reached back to them, or the trigger was about something else.
+    ///
     /// # Errors
     ///
-    /// When nothing was recorded, the packets hold no handshake, or the disk says no.
+    /// When the disk says no.
     pub fn write(
         &mut self,
         recording: &Recording,
         counts: CaptureCounts,
         name_of: impl Fn(IpAddr) -> String,
-    ) -> Result<Flight> {
+    ) -> Result<Option<Flight>> {
         let flow = recording.trigger.flow;
-        let report = judge(&recording.packets, self.capture.server_port)
-            .with_context(|| format!("no handshake among the packets of {flow}"))?;
+        let Some(report) = judge(&recording.packets, self.capture.server_port) else {
+            let packets = recording.packets.len();
+            tracing::warn!(%flow, packets, "no handshake among the packets of a flow: not written");
+            return Ok(None);
+        };
         let name = file_name(&report);
         let path = self
             .store
@@ -105,7 +111,7 @@ impl FlightFolder {
         let mut line = serde_json::to_vec(&line)?;
         line.push(b'\n');
         self.lines.write_all(&line).context("cannot write flights.jsonl")?;
-        Ok(Flight { path, report, packets })
+        Ok(Some(Flight { path, report, packets }))
     }
 
     fn pcapng(
@@ -178,8 +184,8 @@ impl FlightFolder {
 }
 
 /// What the packets of one flow say of its handshake.
-pub fn judge(packets: &[RecordedPacket], server_port: u16) -> Option<Report> {
-    let mut table = Table::new(Config::default().server_ports([server_port]));
+pub fn judge(packets: &[RecordedPacket], server_port: Option<u16>) -> Option<Report> {
+    let mut table = Table::new(Config::default().server_ports(server_port));
     for packet in packets {
         let Some(link) = LinkType::of(packet.link.number().into()) else { continue };
         table.packet(packet.timestamp_ns, link, &packet.bytes, packet.original_len);

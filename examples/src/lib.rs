@@ -5,4 +5,5 @@ pub mod slow;
 pub mod flight;
 pub mod idle;
 pub mod draw;
+pub mod replay;
 pub mod demo;

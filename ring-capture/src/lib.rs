@@ -8,6 +8,7 @@ mod record;
 mod frame;
 mod memory;
 mod block;
+mod config;
 mod window;
 mod index;
 mod ring;
@@ -18,14 +19,17 @@ mod trigger;
 pub mod pcapng;
 mod store;
 mod source;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 
+pub use config::{Config, ConfigError};
 pub use extract::Extract;
 pub use flow::FlowKey;
 pub use frame::Frame;
 pub use packet::{LinkType, Packet};
 pub use position::Position;
 pub use record::{Direction, Meta, Record};
-pub use ring::{Config, ConfigError, History, Producer, PushError, Ring, Stats};
+pub use ring::{History, Producer, PushError, Ring, Stats};
 pub use scan::Scan;
 #[cfg(all(feature = "afpacket", target_os = "linux"))]
 pub use source::afpacket;

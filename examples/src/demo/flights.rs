@@ -64,8 +64,9 @@ pub(super) fn run(
         while let Some(recording) =
             if ended { recorder.finish(ring) } else { recorder.poll(now_ns, ring) }
         {
-            let flight = folder.write(&recording, progress.counts(), |ip| names.of(ip))?;
-            flights.add(flight, names)?;
+            if let Some(flight) = folder.write(&recording, progress.counts(), |ip| names.of(ip))? {
+                flights.add(flight, names)?;
+            }
         }
     }
     Ok(flights)

@@ -41,6 +41,7 @@ pub(super) struct Story {
     syslog: TcpStream,
     listener: Option<(TcpListener, Tls)>,
     facts: CaptureFacts,
+    port: u16,
     duration: Duration,
     rate: u32,
 }
@@ -87,7 +88,7 @@ impl Story {
             TcpStream::connect(logging).await.context("connecting to our own syslog port")?;
         let filter = Some(format!("tcp port {port}"));
         let facts =
-            CaptureFacts { interface: INTERFACE.into(), filter, server_port: port, since_ns };
+            CaptureFacts { interface: INTERFACE.into(), filter, server_port: Some(port), since_ns };
         Ok(Self {
             args: args.clone(),
             source,
@@ -99,6 +100,7 @@ impl Story {
             syslog,
             listener,
             facts,
+            port,
             duration,
             rate,
         })
@@ -128,10 +130,11 @@ impl Story {
         let observing = tokio::spawn(observer.run(reported));
         let capturing = {
             let (progress, reports) = (Arc::clone(&progress), reports.clone());
+            let port = self.port;
             match source {
-                Source::Socket { socket, .. } => spawn("capture", move || {
-                    capture::run(*socket, tap, facts.server_port, &progress)
-                })?,
+                Source::Socket { socket, .. } => {
+                    spawn("capture", move || capture::run(*socket, tap, port, &progress))?
+                }
                 Source::Replay { .. } => {
                     spawn("replay", move || capture::replay(tap, &progress, &reports))?
                 }

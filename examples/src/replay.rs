@@ -1,0 +1,184 @@
+//! `recorder replay FILE`: what the recorder would have kept, had it been there.
+
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, IsTerminal, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use anyhow::{Context, Result};
+use bytesize::ByteSize;
+use indicatif::{ProgressBar, ProgressStyle};
+use ring_capture::{CaptureFile, Config, ReadError, Recorder, Recording, Ring, Tap};
+use tls_probe::{LinkType, Report, Table};
+
+use crate::flight::{CaptureCounts, CaptureFacts, FlightFolder};
+use crate::slow::SlowHandshake;
+
+/// Take the slow handshakes out of a capture file (pcap or pcapng, plain, gzip or zstd)
+#[derive(Clone, Debug, clap::Args)]
+pub struct Args {
+    /// The capture
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// Folder for the flights; made if it is not there
+    #[arg(long, value_name = "DIR")]
+    pub out: PathBuf,
+    /// A handshake that takes this long is kept
+    #[arg(long, value_name = "TIME", default_value = "100ms", value_parser = humantime::parse_duration)]
+    pub slow: Duration,
+    /// Memory of the ring: a flow's packets are there while the ring reaches back to them
+    #[arg(long, value_name = "SIZE", default_value = "256MiB")]
+    pub ring: ByteSize,
+}
+
+/// Reads the file as fast as it comes and writes its slow handshakes.
+///
+/// # Errors
+///
+/// When the file cannot be read at all or a flight cannot be written. A file that ends in the
+/// middle is read as far as it goes.
+pub fn run(args: &Args) -> Result<()> {
+    let (mut file, meter) = open(&args.file)?;
+    let (ring, mut producers) = Ring::new(&Config::default().bytes(args.ring.as_u64() as usize))
+        .with_context(|| format!("cannot make a ring of {}", args.ring))?;
+    let mut replay = Replay {
+        tap: Tap::new(producers.remove(0)),
+        table: Table::new(tls_probe::Config::default()),
+        recorder: Recorder::default(),
+        flights: FlightFolder::open(&args.out, CaptureFacts::default())?,
+        ring,
+        slow: args.slow,
+        counts: CaptureCounts::default(),
+        handshakes: 0,
+        verdicts: BTreeMap::new(),
+    };
+    loop {
+        match file.next() {
+            Ok(Some(frame)) => replay.frame(&frame)?,
+            Ok(None) => break,
+            Err(error @ ReadError::Truncated { .. }) => {
+                eprintln!("recorder: {}: {error}; what came before was read", args.file.display());
+                break;
+            }
+            Err(error) => return Err(error).with_context(|| args.file.display().to_string()),
+        }
+        meter.show(file.packets());
+    }
+    replay.finish()?;
+    meter.bar.finish_and_clear();
+
+    let flights: u64 = replay.verdicts.values().sum();
+    println!("Packets     {}", file.packets());
+    println!("Handshakes  {}, {flights} slow", replay.handshakes);
+    for (verdict, count) in &replay.verdicts {
+        println!("            {count:>5} × {verdict}");
+    }
+    println!("Files       {flights} flights in {}", args.out.display());
+    Ok(())
+}
+
+struct Replay {
+    tap: Tap,
+    table: Table,
+    recorder: Recorder,
+    flights: FlightFolder,
+    ring: Ring,
+    slow: Duration,
+    counts: CaptureCounts,
+    handshakes: u64,
+    verdicts: BTreeMap<&'static str, u64>,
+}
+
+impl Replay {
+    fn frame(&mut self, frame: &ring_capture::Frame<'_>) -> Result<()> {
+        self.counts.seen += 1;
+        if self.tap.push(frame).is_err() {
+            self.counts.dropped_by_ring += 1;
+        }
+        if let Some(link) = LinkType::of(frame.link.number().into()) {
+            self.table.packet(frame.timestamp_ns, link, frame.bytes, frame.original_len);
+        }
+        self.take_reports();
+        while let Some(recording) = self.recorder.poll(frame.timestamp_ns, &self.ring) {
+            self.write(&recording)?;
+        }
+        Ok(())
+    }
+
+    fn finish(&mut self) -> Result<()> {
+        self.table.finish();
+        self.take_reports();
+        while let Some(recording) = self.recorder.finish(&self.ring) {
+            self.write(&recording)?;
+        }
+        Ok(())
+    }
+
+    fn take_reports(&mut self) {
+        while let Some(report) = self.table.poll_report() {
+            self.handshakes += 1;
+            if let Some(slow) = self.slow(&report) {
+                self.recorder.trigger(slow.trigger());
+            }
+        }
+    }
+
+    fn slow(&self, report: &Report) -> Option<SlowHandshake> {
+        SlowHandshake::of(report).filter(|handshake| handshake.total >= self.slow)
+    }
+
+    fn write(&mut self, recording: &Recording) -> Result<()> {
+        let flight = self.flights.write(recording, self.counts, |ip| ip.to_string())?;
+        if let Some(flight) = flight {
+            *self.verdicts.entry(flight.report.verdict.label()).or_default() += 1;
+        }
+        Ok(())
+    }
+}
+
+/// Progress by bytes of the file, which compressed ones have as well.
+struct Meter {
+    bar: ProgressBar,
+    read: Arc<AtomicU64>,
+    said: AtomicU64,
+}
+
+impl Meter {
+    fn show(&self, packets: u64) {
+        if !packets.is_multiple_of(10_000) {
+            return;
+        }
+        let read = self.read.load(Ordering::Relaxed);
+        self.bar.set_position(read);
+        let tenth = read * 10 / self.bar.length().unwrap_or_default().max(1);
+        if !io::stderr().is_terminal() && self.said.swap(tenth, Ordering::Relaxed) < tenth {
+            eprintln!("{} % read, {packets} packets", tenth * 10);
+        }
+    }
+}
+
+/// Counts what is read of a file.
+struct Counted(File, Arc<AtomicU64>);
+
+impl Read for Counted {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.0.read(buffer)?;
+        self.1.fetch_add(read as u64, Ordering::Relaxed);
+        Ok(read)
+    }
+}
+
+fn open(path: &Path) -> Result<(CaptureFile, Meter)> {
+    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
+    let length = file.metadata()?.len();
+    let read = Arc::new(AtomicU64::new(0));
+    let capture = CaptureFile::new(Counted(file, Arc::clone(&read)));
+    let capture = capture.with_context(|| path.display().to_string())?;
+    let template = "{bar:28.cyan/dim} {bytes} of {total_bytes}, {eta} left";
+    let style = ProgressStyle::with_template(template).expect("a template");
+    let bar = ProgressBar::new(length).with_style(style);
+    Ok((capture, Meter { bar, read, said: AtomicU64::new(0) }))
+}

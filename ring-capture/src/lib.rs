@@ -6,6 +6,7 @@ mod flow;
 mod packet;
 mod record;
 mod frame;
+pub mod filter;
 mod memory;
 mod block;
 mod config;

@@ -144,21 +144,17 @@ impl Progress {
     }
 }
 
-/// Moves packets of one TCP port from the socket to the ring until told to stop.
+/// Moves packets from the socket to the ring until told to stop.
 ///
 /// # Errors
 ///
 /// When the interface goes away.
-pub fn run(mut socket: PacketSocket, mut tap: Tap, port: u16, progress: &Progress) -> Result<()> {
+pub(crate) fn run(mut socket: PacketSocket, mut tap: Tap, progress: &Progress) -> Result<()> {
     loop {
         let stopping = progress.stop.load(Ordering::Relaxed);
         let packets = socket.poll(POLL, |frame| {
-            let Some(packet) = Packet::parse(frame.link, frame.bytes) else { return };
-            let (one, other) = packet.flow.endpoints();
-            if packet.flow.protocol() == TCP && (one.port() == port || other.port() == port) {
-                progress.seen.fetch_add(1, Ordering::Relaxed);
-                progress.push(&mut tap, frame);
-            }
+            progress.seen.fetch_add(1, Ordering::Relaxed);
+            progress.push(&mut tap, frame);
         })?;
         progress.dropped_by_kernel.store(socket.stats()?.dropped, Ordering::Relaxed);
         if stopping && packets == 0 {
@@ -231,7 +227,6 @@ pub fn unix_ns() -> u64 {
 
 /// The interface the demo's traffic crosses.
 pub const INTERFACE: &str = "lo";
-const TCP: u8 = 6;
 const POLL: Duration = Duration::from_millis(50);
 /// Handshakes a second in the built-in capture.
 pub(super) const RECORDED_RATE: u32 = 60;

@@ -11,6 +11,7 @@ use crossbeam_channel::Sender;
 use log_pipeline::cursor::Start;
 use log_pipeline::net::{Config as LogConfig, Pipeline, Subscription, TcpConfig};
 use log_pipeline::wal::Sync;
+use ring_capture::filter::Filter;
 use ring_capture::{Ring, Tap};
 use tls_probe::Report;
 use tokio::net::{TcpListener, TcpStream};
@@ -41,7 +42,6 @@ pub(super) struct Story {
     syslog: TcpStream,
     listener: Option<(TcpListener, Tls)>,
     facts: CaptureFacts,
-    port: u16,
     duration: Duration,
     rate: u32,
 }
@@ -54,17 +54,18 @@ impl Story {
     /// When one of them cannot be had.
     pub(super) async fn new(
         args: &Args,
-        source: Source,
+        mut source: Source,
         ring: Ring,
         progress: Arc<Progress>,
     ) -> Result<Self> {
         let names = ClientNames::from_zone(networks::ZONE_ORIGIN, networks::ZONE)?;
-        let (listener, port, since_ns, duration, rate) = match &source {
-            Source::Socket { .. } => {
+        let (listener, port, since_ns, duration, rate) = match &mut source {
+            Source::Socket { socket, .. } => {
                 let address = loopback(args.port);
                 let listener = TcpListener::bind(address).await;
                 let listener = listener.with_context(|| format!("cannot listen on {address}"))?;
                 let port = listener.local_addr()?.port();
+                socket.set_filter(&Filter::parse(&format!("tcp port {port}"))?)?;
                 (
                     Some((listener, Tls::new()?)),
                     port,
@@ -100,7 +101,6 @@ impl Story {
             syslog,
             listener,
             facts,
-            port,
             duration,
             rate,
         })
@@ -130,10 +130,9 @@ impl Story {
         let observing = tokio::spawn(observer.run(reported));
         let capturing = {
             let (progress, reports) = (Arc::clone(&progress), reports.clone());
-            let port = self.port;
             match source {
                 Source::Socket { socket, .. } => {
-                    spawn("capture", move || capture::run(*socket, tap, port, &progress))?
+                    spawn("capture", move || capture::run(*socket, tap, &progress))?
                 }
                 Source::Replay { .. } => {
                     spawn("replay", move || capture::replay(tap, &progress, &reports))?

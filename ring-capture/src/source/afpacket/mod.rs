@@ -9,6 +9,7 @@ mod socket;
 use std::io;
 use std::time::Duration;
 
+use crate::filter::{CompileError, Filter};
 use crate::frame::Frame;
 use crate::packet::LinkType;
 use crate::record::Direction;
@@ -30,6 +31,7 @@ pub struct SocketConfig {
     blocks: u32,
     retire: Duration,
     incoming_only: bool,
+    filter: Option<Filter>,
 }
 
 impl SocketConfig {
@@ -42,6 +44,7 @@ impl SocketConfig {
             blocks: 32,
             retire: Duration::from_millis(20),
             incoming_only: false,
+            filter: None,
         }
     }
 
@@ -70,6 +73,12 @@ impl SocketConfig {
         self.incoming_only = only;
         self
     }
+
+    /// Receive only what matches: the kernel decides, before a packet is copied.
+    pub fn filter(mut self, filter: Filter) -> Self {
+        self.filter = Some(filter);
+        self
+    }
 }
 
 /// Why a packet socket could not be opened.
@@ -90,6 +99,9 @@ pub enum OpenError {
         /// `ARPHRD_*`.
         hardware: u16,
     },
+    /// The filter cannot be compiled for this interface.
+    #[error("the filter does not fit the interface")]
+    Filter(#[from] CompileError),
     /// A call failed; its name says which.
     #[error("{call} failed")]
     Call {
@@ -108,6 +120,7 @@ impl OpenError {
             Self::NotPermitted(_) => "not_permitted",
             Self::NoInterface(_) => "no_interface",
             Self::UnknownLink { .. } => "unknown_link",
+            Self::Filter(error) => error.label(),
             Self::Call { .. } => "call",
         }
     }
@@ -154,6 +167,10 @@ impl PacketSocket {
         socket.request_ring(config.block_bytes, config.blocks, retire_ms)?;
         let mapped = Mapped::new(&socket, config.blocks as usize, config.block_bytes as usize)
             .map_err(|source| OpenError::Call { call: "mmap", source })?;
+        if let Some(filter) = &config.filter {
+            // Before `bind`, so that nothing else is ever received.
+            socket.attach(&filter.compile(interface.link, WHOLE_FRAMES)?)?;
+        }
         socket.bind(interface.index)?;
         Ok(Self {
             socket,
@@ -164,6 +181,16 @@ impl PacketSocket {
             incoming_only: config.incoming_only,
             stats: KernelStats::default(),
         })
+    }
+
+    /// Receives only what matches from now on. Packets already handed over by the kernel may be of
+    /// another mind.
+    ///
+    /// # Errors
+    ///
+    /// When the filter cannot be compiled for this interface, or the kernel refuses it.
+    pub fn set_filter(&mut self, filter: &Filter) -> Result<(), OpenError> {
+        self.socket.attach(&filter.compile(self.link, WHOLE_FRAMES)?)
     }
 
     /// What its frames start with.
@@ -224,3 +251,6 @@ impl PacketSocket {
         Ok(self.stats)
     }
 }
+
+/// The snaplen that cuts nothing: a quarter of a mebibyte, as tcpdump has it.
+const WHOLE_FRAMES: u32 = 256 << 10;

@@ -7,6 +7,7 @@ use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
 use super::{KernelStats, OpenError};
+use crate::filter::Program;
 use crate::packet::LinkType;
 
 #[derive(Debug)]
@@ -61,6 +62,35 @@ impl Socket {
             tp_feature_req_word: 0,
         };
         self.set(libc::PACKET_RX_RING, &request, "PACKET_RX_RING")
+    }
+
+    /// Hands a filter to the kernel, in place of the one before.
+    pub(super) fn attach(&self, program: &Program) -> Result<(), OpenError> {
+        let instructions = program.instructions().iter();
+        let mut instructions: Vec<libc::sock_filter> = instructions
+            .map(|i| libc::sock_filter { code: i.code, jt: i.jt, jf: i.jf, k: i.k })
+            .collect();
+        let program = libc::sock_fprog {
+            // At most 4,096: the compiler sees to it.
+            len: instructions.len() as u16,
+            filter: instructions.as_mut_ptr(),
+        };
+        // SAFETY: a `sock_fprog` and its size; it points to `len` instructions that outlive the
+        // call, which copies them.
+        let done = unsafe {
+            libc::setsockopt(
+                self.raw(),
+                libc::SOL_SOCKET,
+                libc::SO_ATTACH_FILTER,
+                (&raw const program).cast(),
+                size_of_val(&program) as u32,
+            )
+        };
+        if done < 0 {
+            let source = io::Error::last_os_error();
+            return Err(OpenError::Call { call: "SO_ATTACH_FILTER", source });
+        }
+        Ok(())
     }
 
     /// An interface's index and what its frames start with.

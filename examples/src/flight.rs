@@ -131,7 +131,14 @@ impl FlightFolder {
             reasons.join("; ")
         );
         if recording.incomplete {
-            comment.push_str("\nincomplete: older packets were overwritten before they were read");
+            comment
+                .push_str("\nincomplete: packets may have been overwritten before they were read");
+        }
+        if recording.truncated {
+            comment.push_str("\ntruncated: later packets were left out at the limit of bytes");
+        }
+        for (name, value) in &recording.trigger.attributes {
+            comment.extend(["\n", name, ": ", value]);
         }
         let section = Section {
             application: concat!("popkit recorder ", env!("CARGO_PKG_VERSION")).to_owned(),

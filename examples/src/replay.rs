@@ -11,7 +11,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
-use ring_capture::{CaptureFile, Config, ReadError, Recorder, Recording, Ring, Tap};
+use ring_capture::{CaptureFile, Config, Rate, ReadError, Recorder, RecorderConfig, Ring, Tap};
 use tls_probe::{LinkType, Report, Table};
 
 use crate::flight::{CaptureCounts, CaptureFacts, FlightFolder};
@@ -47,7 +47,7 @@ pub fn run(args: &Args) -> Result<()> {
     let mut replay = Replay {
         tap: Tap::new(producers.remove(0)),
         table: Table::new(tls_probe::Config::default()),
-        recorder: Recorder::default(),
+        recorder: Recorder::new(limits()),
         flights: FlightFolder::open(&args.out, CaptureFacts::default())?,
         ring,
         slow: args.slow,
@@ -102,26 +102,27 @@ impl Replay {
             self.table.packet(frame.timestamp_ns, link, frame.bytes, frame.original_len);
         }
         self.take_reports();
-        while let Some(recording) = self.recorder.poll(frame.timestamp_ns, &self.ring) {
-            self.write(&recording)?;
+        let due = self.recorder.next_at_ns().is_some_and(|at_ns| at_ns <= frame.timestamp_ns);
+        if due || self.counts.seen.is_multiple_of(FOLLOW_EVERY) {
+            self.recorder.handle_timeout(frame.timestamp_ns, &self.ring);
         }
-        Ok(())
+        self.write_complete()
     }
 
     fn finish(&mut self) -> Result<()> {
         self.table.finish();
         self.take_reports();
-        while let Some(recording) = self.recorder.finish(&self.ring) {
-            self.write(&recording)?;
-        }
-        Ok(())
+        self.recorder.finish(u64::MAX, &self.ring);
+        self.write_complete()
     }
 
     fn take_reports(&mut self) {
         while let Some(report) = self.table.poll_report() {
             self.handshakes += 1;
-            if let Some(slow) = self.slow(&report) {
-                self.recorder.trigger(slow.trigger());
+            if let Some(slow) = self.slow(&report)
+                && let Err(reason) = self.recorder.trigger(slow.trigger())
+            {
+                tracing::warn!(%reason, client = %slow.client, "not recorded");
             }
         }
     }
@@ -130,14 +131,25 @@ impl Replay {
         SlowHandshake::of(report).filter(|handshake| handshake.total >= self.slow)
     }
 
-    fn write(&mut self, recording: &Recording) -> Result<()> {
-        let flight = self.flights.write(recording, self.counts, |ip| ip.to_string())?;
-        if let Some(flight) = flight {
-            *self.verdicts.entry(flight.report.verdict.label()).or_default() += 1;
+    fn write_complete(&mut self) -> Result<()> {
+        while let Some(recording) = self.recorder.poll_recording() {
+            let flight = self.flights.write(&recording, self.counts, |ip| ip.to_string())?;
+            if let Some(flight) = flight {
+                *self.verdicts.entry(flight.report.verdict.label()).or_default() += 1;
+            }
         }
         Ok(())
     }
 }
+
+/// A file has no rate: everything slow in it is wanted.
+fn limits() -> RecorderConfig {
+    let rate = Rate { per_second: 1e9, burst: u32::MAX };
+    RecorderConfig::default().per_kind(rate).per_network(rate).max_active(1 << 16)
+}
+
+/// Packets between two looks at the flows being recorded: far fewer than any ring holds.
+const FOLLOW_EVERY: u64 = 256;
 
 /// Progress by bytes of the file, which compressed ones have as well.
 struct Meter {

@@ -111,11 +111,11 @@ impl SlowHandshake {
     /// The wish for a recording: from before its first packet until a while after its last.
     pub fn trigger(&self) -> Trigger {
         Trigger {
-            flow: FlowKey::tcp(self.client, self.server),
-            at_ns: self.end_ns(),
             reason: format!("slow TLS handshake: {:.1} ms", self.total.as_secs_f64() * 1e3),
+            source: Some(self.client.ip()),
             pre: self.total + BEFORE,
             post: AFTER,
+            ..Trigger::new(FlowKey::tcp(self.client, self.server), self.end_ns(), KIND)
         }
     }
 }
@@ -124,6 +124,8 @@ fn seconds(duration: Duration) -> String {
     format!("{:.9}", duration.as_secs_f64())
 }
 
+/// Triggers of this kind share a rate.
+const KIND: &str = "slow_tls_handshake";
 const SD_ID: &str = "tls@32473";
 const PHASES: [&str; 4] = ["tcp", "client_hello", "server_flight", "client_flight"];
 /// The handshake's clock may start after the connection's first packet.

@@ -1,9 +1,10 @@
 //! One flow out of the ring, at a cost that follows the flow and not the ring.
 
 use crate::block::Pinned;
-use crate::index::Found;
+use crate::index::{End, Wanted};
+use crate::position::{Place, Position};
 use crate::record::{Header, Record};
-use crate::ring::Ring;
+use crate::ring::{Lane, Ring};
 use crate::window::Window;
 
 /// The records of one flow, in time order over all producers.
@@ -13,10 +14,22 @@ use crate::window::Window;
 #[derive(Debug)]
 pub struct Extract<'r> {
     ring: &'r Ring,
-    found: std::vec::IntoIter<Found>,
+    found: std::vec::IntoIter<Place>,
     held: Option<(u16, Pinned<'r>)>,
     truncated: bool,
+    missing: bool,
     overwritten: u64,
+}
+
+/// How far one flow of one ring has been read: what [`Ring::extract_after`] goes on from.
+///
+/// It remembers, for each producer, the newest record there was. A producer's records are found in
+/// the order of pushing, so that one pushed late is found late, whatever its timestamp, and none is
+/// found twice.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Cursor {
+    /// One for each producer; empty before the first step.
+    newest: Vec<Option<Position>>,
 }
 
 impl Ring {
@@ -30,20 +43,57 @@ impl Ring {
 
     /// [`extract`](Self::extract) with a bound on the records looked at, over all producers.
     pub fn extract_within(&self, flow: u64, window: &Window, max_steps: usize) -> Extract<'_> {
-        let (mut found, mut steps, mut complete) = (Vec::new(), max_steps, true);
-        for (lane, at) in (0..).zip(self.lanes()) {
-            complete &= at.index.walk(&at.blocks, lane, flow, window, &mut steps, &mut found);
+        self.walk(flow, window, &mut Cursor::default(), max_steps)
+    }
+
+    /// Finds the records of a flow that were pushed since the cursor was last used, and moves it on.
+    ///
+    /// Steps with one cursor give together exactly what one `extract` after the last of them gives,
+    /// as long as the ring does not go round between two steps ([`Extract::missing`] tells). The
+    /// order is by [`Place`] within a step; the caller sorts what several steps gave. A cursor
+    /// belongs to one flow of one ring; the window may be moved forward between steps.
+    pub fn extract_after(&self, flow: u64, window: &Window, cursor: &mut Cursor) -> Extract<'_> {
+        self.walk(flow, window, cursor, MAX_STEPS)
+    }
+
+    fn walk(
+        &self,
+        flow: u64,
+        window: &Window,
+        cursor: &mut Cursor,
+        mut steps: usize,
+    ) -> Extract<'_> {
+        let first = cursor.newest.is_empty();
+        cursor.newest.resize(self.lanes().len(), None);
+        let (mut found, mut truncated, mut missing) = (Vec::new(), false, false);
+        for ((number, lane), newest) in (0..).zip(self.lanes()).zip(&mut cursor.newest) {
+            let wanted = Wanted { flow, window, after: *newest };
+            let (head, end) = lane.index.walk(&lane.blocks, number, wanted, &mut steps, &mut found);
+            *newest = head;
+            truncated |= end == End::OutOfSteps;
+            // What was overwritten may have been older than the window: at the first step only.
+            missing |= end == End::Recycled && !(first && reaches(lane, window.from_ns));
         }
         found.sort_unstable();
         let found = found.into_iter();
-        Extract { ring: self, found, held: None, truncated: !complete, overwritten: 0 }
+        Extract { ring: self, found, held: None, truncated, missing, overwritten: 0 }
     }
+}
+
+/// Whether a producer's records still go back to an instant.
+fn reaches(lane: &Lane, at_ns: u64) -> bool {
+    lane.history().is_some_and(|history| history.oldest_ns <= at_ns)
 }
 
 impl Extract<'_> {
     /// The next record, oldest first.
     #[expect(clippy::should_implement_trait, reason = "an Iterator cannot lend its items")]
     pub fn next(&mut self) -> Option<Record<'_>> {
+        self.next_placed().map(|(_, record)| record)
+    }
+
+    /// The next record, oldest first, and its place in the order of all producers.
+    pub fn next_placed(&mut self) -> Option<(Place, Record<'_>)> {
         let next = loop {
             let next = self.found.next()?;
             if self.hold(next) {
@@ -52,7 +102,13 @@ impl Extract<'_> {
             self.overwritten += 1;
         };
         let (_, pin) = self.held.as_ref()?;
-        record_at(pin.bytes(), next.position.offset(self.shift(next.lane)))
+        let record = record_at(pin.bytes(), next.position.offset(self.shift(next.producer)))?;
+        Some((next, record))
+    }
+
+    /// Where the records still to come lie, oldest first.
+    pub fn places(&self) -> &[Place] {
+        self.found.as_slice()
     }
 
     /// Records still to come, those meanwhile overwritten included.
@@ -65,6 +121,14 @@ impl Extract<'_> {
         self.truncated
     }
 
+    /// Whether records may be missing because they were overwritten before they were found: the
+    /// ring does not reach back to the window's start, or it went round since the step before.
+    ///
+    /// Flows share buckets, so that it may have been another flow's record.
+    pub fn missing(&self) -> bool {
+        self.missing
+    }
+
     /// Records that were found and then overwritten before they were read.
     pub fn overwritten(&self) -> u64 {
         self.overwritten
@@ -74,13 +138,14 @@ impl Extract<'_> {
         self.ring.lanes()[usize::from(lane)].blocks.shift()
     }
 
-    fn hold(&mut self, next: Found) -> bool {
-        let serial = next.position.serial(self.shift(next.lane));
-        let held = |(lane, pin): &(u16, Pinned<'_>)| *lane == next.lane && pin.serial() == serial;
+    fn hold(&mut self, next: Place) -> bool {
+        let lane = next.producer;
+        let serial = next.position.serial(self.shift(lane));
+        let held = |(of, pin): &(u16, Pinned<'_>)| *of == lane && pin.serial() == serial;
         if !self.held.as_ref().is_some_and(held) {
             drop(self.held.take()); // One pin at a time: let go before holding on.
-            let blocks = &self.ring.lanes()[usize::from(next.lane)].blocks;
-            self.held = blocks.pin(serial).map(|pin| (next.lane, pin));
+            let blocks = &self.ring.lanes()[usize::from(lane)].blocks;
+            self.held = blocks.pin(serial).map(|pin| (lane, pin));
         }
         self.held.is_some()
     }

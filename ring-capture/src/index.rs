@@ -6,7 +6,7 @@
 //! million packets costs a step a block and not a step a packet.
 
 use crate::block::{Blocks, Pinned};
-use crate::position::Position;
+use crate::position::{Place, Position};
 use crate::record::Header;
 use crate::sync::{AtomicU64, Ordering};
 use crate::window::Window;
@@ -26,12 +26,24 @@ struct Bucket {
     older: AtomicU64,
 }
 
-/// A record of the wanted flow.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) struct Found {
-    pub(crate) at_ns: u64,
-    pub(crate) lane: u16,
-    pub(crate) position: Position,
+/// Which records a walk is after.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Wanted<'a> {
+    pub(crate) flow: u64,
+    pub(crate) window: &'a Window,
+    /// Only records later than this one.
+    pub(crate) after: Option<Position>,
+}
+
+/// Where a walk ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum End {
+    /// At the beginning: of the bucket, of the window, or of what was not seen before.
+    Reached,
+    /// At a record that has been overwritten.
+    Recycled,
+    /// The steps ran out.
+    OutOfSteps,
 }
 
 impl Index {
@@ -71,23 +83,25 @@ impl Index {
         self.bucket(flow).head.store(position.link(), Ordering::Release);
     }
 
-    /// Collects the flow's records in the window, newest first. False when the steps ran out.
+    /// Collects the wanted records, newest first; returns the newest record of the bucket and where
+    /// the walk ended.
     pub(crate) fn walk(
         &self,
         blocks: &Blocks,
-        lane: u16,
-        flow: u64,
-        window: &Window,
+        producer: u16,
+        wanted: Wanted<'_>,
         steps: &mut usize,
-        found: &mut Vec<Found>,
-    ) -> bool {
+        found: &mut Vec<Place>,
+    ) -> (Option<Position>, End) {
+        let Wanted { flow, window, after } = wanted;
         let shift = blocks.shift();
         // Acquire: partner of the Release in `publish`: the record is committed.
-        let mut next = Position::from_link(self.bucket(flow).head.load(Ordering::Acquire));
+        let head = Position::from_link(self.bucket(flow).head.load(Ordering::Acquire));
+        let mut next = head;
         let mut held: Option<Pinned<'_>> = None;
-        while let Some(position) = next {
+        while let Some(position) = next.filter(|&position| Some(position) > after) {
             if *steps == 0 {
-                return false;
+                return (head, End::OutOfSteps);
             }
             *steps -= 1;
             let serial = position.serial(shift);
@@ -95,7 +109,7 @@ impl Index {
                 drop(held.take()); // One pin at a time: let go before holding on.
                 held = blocks.pin(serial);
             }
-            let Some(pin) = &held else { break };
+            let Some(pin) = &held else { return (head, End::Recycled) };
             let Some(header) = pin.bytes().get(position.offset(shift)..).and_then(Header::decode)
             else {
                 break;
@@ -104,15 +118,15 @@ impl Index {
             if pin.times_ns().is_none_or(too_old) {
                 break;
             }
-            let here = pin.may_hold(flow);
-            if here && header.meta.flow == flow && window.holds(header.meta.timestamp_ns) {
-                found.push(Found { at_ns: header.meta.timestamp_ns, lane, position });
+            let (here, at_ns) = (pin.may_hold(flow), header.meta.timestamp_ns);
+            if here && header.meta.flow == flow && window.holds(at_ns) {
+                found.push(Place { at_ns, producer, position, len: header.captured });
             }
             let link = if here { header.prev } else { header.skip };
             // Positions only grow, so a link that does not lead back is not one of ours.
             next = Position::from_link(link).filter(|&older| older < position);
         }
-        true
+        (head, End::Reached)
     }
 }
 

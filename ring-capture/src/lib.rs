@@ -17,19 +17,23 @@ mod extract;
 mod scan;
 mod tap;
 mod trigger;
+mod budget;
+mod recorder;
 pub mod pcapng;
 mod store;
 mod source;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 
+pub use budget::Rate;
 pub use config::{Config, ConfigError};
-pub use extract::Extract;
+pub use extract::{Cursor, Extract};
 pub use flow::FlowKey;
 pub use frame::Frame;
 pub use packet::{LinkType, Packet};
-pub use position::Position;
+pub use position::{Place, Position};
 pub use record::{Direction, Meta, Record};
+pub use recorder::{Recorder, RecorderConfig, RecorderStats};
 pub use ring::{History, Producer, PushError, Ring, Stats};
 pub use scan::Scan;
 #[cfg(all(feature = "afpacket", target_os = "linux"))]
@@ -38,5 +42,5 @@ pub use source::afpacket;
 pub use source::file::{CaptureFile, ReadError};
 pub use store::Store;
 pub use tap::Tap;
-pub use trigger::{Accepted, RecordedPacket, Recorder, Recording, Trigger};
+pub use trigger::{Accepted, RecordedPacket, Recording, Refused, Trigger};
 pub use window::Window;

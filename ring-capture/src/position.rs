@@ -1,5 +1,21 @@
 //! Where a record lies, for ever: positions only grow and are never used twice.
 
+/// A record's place in the order of all producers: by time, then producer, then position.
+///
+/// Sorting what several [`extract_after`](crate::Ring::extract_after) gave by this gives the order
+/// in which one [`extract`](crate::Ring::extract) would have given it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Place {
+    /// Its timestamp: Unix nanoseconds.
+    pub at_ns: u64,
+    /// The producer that pushed it, counted from 0.
+    pub producer: u16,
+    /// Where it lies in that producer's stream.
+    pub position: Position,
+    /// Bytes stored of it.
+    pub len: u32,
+}
+
 /// The place of a record in the stream of one producer.
 ///
 /// A position is the block's serial number (counted from 1 over the producer's whole life) and the

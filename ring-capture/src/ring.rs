@@ -198,7 +198,7 @@ impl Lane {
         }
     }
 
-    fn history(&self) -> Option<History> {
+    pub(crate) fn history(&self) -> Option<History> {
         // From the newest block back to the first that is gone: a block that a reader holds may
         // outlive younger ones, and would promise more than is there.
         let mut history: Option<History> = None;

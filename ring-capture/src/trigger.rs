@@ -1,12 +1,12 @@
-//! From a trigger to a recording: which flow, from when until when, and why.
+//! A wish for a recording, what becomes of it, and what comes of it.
 
+use std::borrow::Cow;
+use std::net::IpAddr;
 use std::time::Duration;
 
 use crate::flow::FlowKey;
 use crate::packet::LinkType;
 use crate::record::Direction;
-use crate::ring::Ring;
-use crate::window::Window;
 
 /// A wish that the ring give up one flow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -15,12 +15,35 @@ pub struct Trigger {
     pub flow: FlowKey,
     /// The instant that matters: Unix nanoseconds.
     pub at_ns: u64,
+    /// What kind of reason it is (`slow_tls_handshake`): each kind has its own rate.
+    pub kind: Cow<'static, str>,
     /// Why, in a few words.
     pub reason: String,
+    /// Whose doing it was, where that is known: each network (a /24, a /64) has its own rate.
+    pub source: Option<IpAddr>,
     /// How much before it.
     pub pre: Duration,
     /// How much after it.
     pub post: Duration,
+    /// What else is known of it, as names and values.
+    pub attributes: Vec<(String, String)>,
+}
+
+impl Trigger {
+    /// A trigger with two seconds before it and a quarter of a second after it.
+    pub fn new(flow: FlowKey, at_ns: u64, kind: impl Into<Cow<'static, str>>) -> Self {
+        let kind = kind.into();
+        Self {
+            flow,
+            at_ns,
+            reason: kind.clone().into_owned(),
+            kind,
+            source: None,
+            pre: Duration::from_secs(2),
+            post: Duration::from_millis(250),
+            attributes: Vec::new(),
+        }
+    }
 }
 
 /// What became of a trigger.
@@ -33,17 +56,54 @@ pub enum Accepted {
     Joined,
 }
 
+/// Why there will be no recording. It is counted as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[non_exhaustive]
+pub enum Refused {
+    /// The flow was recorded a moment ago.
+    #[error("the flow was recorded a moment ago")]
+    Quiet,
+    /// Triggers of this kind come too fast.
+    #[error("too many triggers of this kind")]
+    KindRate,
+    /// Triggers of this network come too fast.
+    #[error("too many triggers of this network")]
+    NetworkRate,
+    /// Too many flows are being recorded.
+    #[error("too many recordings at once")]
+    TooManyActive,
+    /// The recordings under way hold too many bytes.
+    #[error("recordings under way hold too many bytes")]
+    TooManyBytes,
+}
+
+impl Refused {
+    /// One word for a metric's label.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Quiet => "quiet",
+            Self::KindRate => "kind_rate",
+            Self::NetworkRate => "network_rate",
+            Self::TooManyActive => "too_many_active",
+            Self::TooManyBytes => "too_many_bytes",
+        }
+    }
+}
+
 /// One flow, taken out of the ring.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Recording {
     /// The trigger that began it.
     pub trigger: Trigger,
-    /// Reasons of later triggers for the same flow.
+    /// Reasons of later triggers for the same flow, the first few.
     pub further_reasons: Vec<String>,
     /// Its packets, in time order.
     pub packets: Vec<RecordedPacket>,
-    /// Whether the search for it ended early, or packets were overwritten meanwhile.
+    /// Packets may be missing: the ring had gone round before they were taken, or no longer reached
+    /// back to the start.
     pub incomplete: bool,
+    /// It ended at the limit of bytes: later packets were left out.
+    pub truncated: bool,
 }
 
 /// A packet copied out of the ring.
@@ -61,73 +121,4 @@ pub struct RecordedPacket {
     pub direction: Direction,
     /// What was captured.
     pub bytes: Box<[u8]>,
-}
-
-/// Holds triggers until their time has come, then takes their flow out of the ring.
-///
-/// No clock, no thread, no file: the caller asks [`poll`](Self::poll) at or after
-/// [`next_at_ns`](Self::next_at_ns).
-#[derive(Debug, Default)]
-pub struct Recorder {
-    waiting: Vec<Recording>,
-}
-
-impl Recorder {
-    /// Takes a trigger.
-    pub fn trigger(&mut self, trigger: Trigger) -> Accepted {
-        let same = |r: &&mut Recording| r.trigger.flow == trigger.flow;
-        if let Some(recording) = self.waiting.iter_mut().find(same) {
-            recording.further_reasons.push(trigger.reason);
-            return Accepted::Joined;
-        }
-        self.waiting.push(Recording {
-            trigger,
-            further_reasons: Vec::new(),
-            packets: Vec::new(),
-            incomplete: false,
-        });
-        Accepted::Begun
-    }
-
-    /// When the next recording is due: Unix nanoseconds.
-    pub fn next_at_ns(&self) -> Option<u64> {
-        self.waiting.iter().map(Recording::until_ns).min()
-    }
-
-    /// A recording whose time after the trigger has passed.
-    pub fn poll(&mut self, now_ns: u64, ring: &Ring) -> Option<Recording> {
-        let due = self.waiting.iter().position(|r| r.until_ns() <= now_ns)?;
-        Some(self.waiting.remove(due).taken_from(ring))
-    }
-
-    /// A recording, due or not: for the end of the run.
-    pub fn finish(&mut self, ring: &Ring) -> Option<Recording> {
-        self.waiting.pop().map(|recording| recording.taken_from(ring))
-    }
-}
-
-impl Recording {
-    fn until_ns(&self) -> u64 {
-        self.window().until_ns
-    }
-
-    fn window(&self) -> Window {
-        Window::around(self.trigger.at_ns, self.trigger.pre, self.trigger.post)
-    }
-
-    fn taken_from(mut self, ring: &Ring) -> Self {
-        let mut flow = ring.extract(self.trigger.flow.hash(ring.seed()), &self.window());
-        while let Some(record) = flow.next() {
-            self.packets.push(RecordedPacket {
-                timestamp_ns: record.meta.timestamp_ns,
-                original_len: record.meta.original_len,
-                link: LinkType::from(record.meta.user as u16),
-                interface: record.meta.interface,
-                direction: record.meta.direction,
-                bytes: record.bytes.into(),
-            });
-        }
-        self.incomplete = flow.truncated() || flow.overwritten() > 0;
-        self
-    }
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use anyhow::Result;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use ring_capture::{Accepted, Recorder, Ring};
+use ring_capture::{Accepted, Rate, Recorder, RecorderConfig, Ring};
 
 use super::capture::Progress;
 use crate::flight::{Flight, FlightFolder};
@@ -43,15 +43,16 @@ pub(super) fn run(
     progress: &Arc<Progress>,
     names: &ClientNames,
 ) -> Result<Flights> {
-    let (mut recorder, mut flights, mut open) = (Recorder::default(), Flights::default(), true);
+    let mut recorder = Recorder::new(limits());
+    let (mut flights, mut open) = (Flights::default(), true);
     while open || recorder.next_at_ns().is_some() {
         if open {
             match slow.recv_timeout(TICK) {
-                Ok(handshake) => {
-                    if recorder.trigger(handshake.trigger()) == Accepted::Begun {
-                        flights.begun += 1;
-                    }
-                }
+                Ok(handshake) => match recorder.trigger(handshake.trigger()) {
+                    Ok(Accepted::Begun) => flights.begun += 1,
+                    Ok(_) => {}
+                    Err(reason) => tracing::warn!(%reason, "a slow handshake is not recorded"),
+                },
                 Err(RecvTimeoutError::Timeout) => {}
                 Err(RecvTimeoutError::Disconnected) => open = false,
             }
@@ -60,10 +61,12 @@ pub(super) fn run(
         }
         // The kernel hands packets over in blocks: give the last ones time to arrive.
         let now_ns = progress.now_ns().saturating_sub(HANDOVER.as_nanos() as u64);
-        let ended = progress.has_ended();
-        while let Some(recording) =
-            if ended { recorder.finish(ring) } else { recorder.poll(now_ns, ring) }
-        {
+        if progress.has_ended() {
+            recorder.finish(now_ns, ring);
+        } else {
+            recorder.handle_timeout(now_ns, ring);
+        }
+        while let Some(recording) = recorder.poll_recording() {
             if let Some(flight) = folder.write(&recording, progress.counts(), |ip| names.of(ip))? {
                 flights.add(flight, names)?;
             }
@@ -89,6 +92,12 @@ impl Flights {
         }
         Ok(())
     }
+}
+
+/// The demo wants every slow handshake, up to its own highest rate.
+fn limits() -> RecorderConfig {
+    let rate = Rate { per_second: 1_000.0, burst: 10_000 };
+    RecorderConfig::default().per_kind(rate).per_network(rate).max_active(10_000)
 }
 
 const TICK: Duration = Duration::from_millis(20);

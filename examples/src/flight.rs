@@ -52,6 +52,8 @@ pub struct Flight {
     pub report: Report,
     /// How many there are.
     pub packets: usize,
+    /// Its line in `flights.jsonl`, without the line's end.
+    pub line: String,
 }
 
 /// The line in `flights.jsonl`: the probe's object and three fields more.
@@ -108,10 +110,9 @@ impl FlightFolder {
         let packets = recording.packets.len();
         let line =
             Line { report: &report, file: &name, packets, trigger: &recording.trigger.reason };
-        let mut line = serde_json::to_vec(&line)?;
-        line.push(b'\n');
-        self.lines.write_all(&line).context("cannot write flights.jsonl")?;
-        Ok(Some(Flight { path, report, packets }))
+        let line = serde_json::to_string(&line)?;
+        writeln!(self.lines, "{line}").context("cannot write flights.jsonl")?;
+        Ok(Some(Flight { path, report, packets, line }))
     }
 
     fn pcapng(

@@ -6,4 +6,5 @@ pub mod flight;
 pub mod idle;
 pub mod draw;
 pub mod replay;
+pub mod record;
 pub mod demo;

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
-use popkit_examples::{demo, replay};
+use popkit_examples::{demo, record, replay};
 use tracing_subscriber::EnvFilter;
 
 /// Keep every packet in memory, write only the flow that matters
@@ -18,6 +18,7 @@ struct Command {
 #[derive(Debug, Subcommand)]
 enum Task {
     Demo(demo::Args),
+    Run(record::Args),
     Replay(replay::Args),
 }
 
@@ -27,6 +28,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     let done = match &command.task {
         Task::Demo(args) => demo::run(args),
+        Task::Run(args) => record::run(args),
         Task::Replay(args) => replay::run(args),
     };
     match done {

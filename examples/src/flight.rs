@@ -4,10 +4,11 @@ use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::net::IpAddr;
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use ring_capture::pcapng::{Interface, Section, Statistics, Writer};
-use ring_capture::{RecordedPacket, Recording, Store};
+use ring_capture::{Quota, RecordedPacket, Recording, Store};
 use serde::Serialize;
 use tls_probe::{Config, LinkType, Report, Table, What};
 
@@ -72,8 +73,9 @@ impl FlightFolder {
     /// # Errors
     ///
     /// When it cannot be made or written to.
-    pub fn open(folder: &Path, capture: CaptureFacts) -> Result<Self> {
-        let store = Store::open(folder)?;
+    pub fn open(folder: &Path, quota: Quota, capture: CaptureFacts) -> Result<Self> {
+        let store = Store::open(folder, quota, is_flight)
+            .with_context(|| format!("cannot use the folder {}", folder.display()))?;
         let path = folder.join("flights.jsonl");
         let lines = OpenOptions::new().create(true).append(true).open(&path);
         let lines = lines.with_context(|| format!("cannot write {}", path.display()))?;
@@ -87,7 +89,7 @@ impl FlightFolder {
     ///
     /// # Errors
     ///
-    /// When the disk says no.
+    /// What the disk says; that it is full is a [`StoreError`] in the chain.
     pub fn write(
         &mut self,
         recording: &Recording,
@@ -101,12 +103,13 @@ impl FlightFolder {
             return Ok(None);
         };
         let name = file_name(&report);
-        let path = self
-            .store
-            .write(&name, |out| self.pcapng(out, recording, &report, counts, name_of))
-            .with_context(|| {
-                format!("cannot write {}", self.store.folder().join(&name).display())
-            })?;
+        let Self { store, capture, .. } = self;
+        let shown = store.folder().join(&name);
+        let path = store
+            .write(SystemTime::now(), &name, |out| {
+                pcapng(out, capture, recording, &report, counts, name_of)
+            })
+            .with_context(|| format!("cannot write {}", shown.display()))?;
         let packets = recording.packets.len();
         let line =
             Line { report: &report, file: &name, packets, trigger: &recording.trigger.reason };
@@ -114,81 +117,80 @@ impl FlightFolder {
         writeln!(self.lines, "{line}").context("cannot write flights.jsonl")?;
         Ok(Some(Flight { path, report, packets, line }))
     }
+}
 
-    fn pcapng(
-        &self,
-        out: impl Write,
-        recording: &Recording,
-        report: &Report,
-        counts: CaptureCounts,
-        name_of: impl Fn(IpAddr) -> String,
-    ) -> io::Result<()> {
-        let reasons = std::iter::once(&recording.trigger.reason).chain(&recording.further_reasons);
-        let reasons: Vec<&str> = reasons.map(String::as_str).collect();
-        let mut comment = format!(
-            "verdict: {}: {}\ntrigger: {}",
-            report.verdict.label(),
-            report.because,
-            reasons.join("; ")
-        );
-        if recording.incomplete {
-            comment
-                .push_str("\nincomplete: packets may have been overwritten before they were read");
-        }
-        if recording.truncated {
-            comment.push_str("\ntruncated: later packets were left out at the limit of bytes");
-        }
-        for (name, value) in &recording.trigger.attributes {
-            comment.extend(["\n", name, ": ", value]);
-        }
-        let section = Section {
-            application: concat!("popkit recorder ", env!("CARGO_PKG_VERSION")).to_owned(),
-            os: Some(std::env::consts::OS.to_owned()),
-            comment: Some(comment),
-        };
-        let mut file = Writer::new(out, &section)?;
-        let link = recording.packets.first().map_or_else(Default::default, |p| p.link);
-        let interface = file.interface(&Interface {
-            name: self.capture.interface.clone(),
-            link,
-            snaplen: 0,
-            filter: self.capture.filter.clone(),
-        })?;
-        let (one, other) = recording.trigger.flow.endpoints();
-        let names = [one.ip(), other.ip()].map(|ip| (ip, name_of(ip)));
-        let known = names.iter().filter(|(ip, name)| *name != ip.to_string());
-        let known: Vec<(IpAddr, &str)> = known.map(|(ip, name)| (*ip, name.as_str())).collect();
-        if !known.is_empty() {
-            file.names(&known)?;
-        }
-        let evidence_ns = end_of_longest_silence(report);
-        for packet in &recording.packets {
-            let is_evidence = Some(packet.timestamp_ns) == evidence_ns;
-            let comment = is_evidence
-                .then(|| format!("verdict {}: {}", report.verdict.label(), report.because));
-            file.packet(
-                interface,
-                packet.timestamp_ns,
-                packet.original_len,
-                packet.direction,
-                &packet.bytes,
-                comment.as_deref(),
-            )?;
-        }
-        let last_ns = recording.packets.last().map_or(recording.trigger.at_ns, |p| p.timestamp_ns);
-        file.statistics(
-            interface,
-            &Statistics {
-                at_ns: last_ns,
-                since_ns: self.capture.since_ns,
-                received: counts.seen,
-                dropped_by_kernel: counts.dropped_by_kernel,
-                dropped_by_ring: counts.dropped_by_ring,
-                delivered: recording.packets.len() as u64,
-            },
-        )?;
-        file.finish().map(drop)
+fn pcapng(
+    out: impl Write,
+    capture: &CaptureFacts,
+    recording: &Recording,
+    report: &Report,
+    counts: CaptureCounts,
+    name_of: impl Fn(IpAddr) -> String,
+) -> io::Result<()> {
+    let reasons = std::iter::once(&recording.trigger.reason).chain(&recording.further_reasons);
+    let reasons: Vec<&str> = reasons.map(String::as_str).collect();
+    let mut comment = format!(
+        "verdict: {}: {}\ntrigger: {}",
+        report.verdict.label(),
+        report.because,
+        reasons.join("; ")
+    );
+    if recording.incomplete {
+        comment.push_str("\nincomplete: packets may have been overwritten before they were read");
     }
+    if recording.truncated {
+        comment.push_str("\ntruncated: later packets were left out at the limit of bytes");
+    }
+    for (name, value) in &recording.trigger.attributes {
+        comment.extend(["\n", name, ": ", value]);
+    }
+    let section = Section {
+        application: concat!("popkit recorder ", env!("CARGO_PKG_VERSION")).to_owned(),
+        os: Some(std::env::consts::OS.to_owned()),
+        comment: Some(comment),
+    };
+    let mut file = Writer::new(out, &section)?;
+    let link = recording.packets.first().map_or_else(Default::default, |p| p.link);
+    let interface = file.interface(&Interface {
+        name: capture.interface.clone(),
+        link,
+        snaplen: 0,
+        filter: capture.filter.clone(),
+    })?;
+    let (one, other) = recording.trigger.flow.endpoints();
+    let names = [one.ip(), other.ip()].map(|ip| (ip, name_of(ip)));
+    let known = names.iter().filter(|(ip, name)| *name != ip.to_string());
+    let known: Vec<(IpAddr, &str)> = known.map(|(ip, name)| (*ip, name.as_str())).collect();
+    if !known.is_empty() {
+        file.names(&known)?;
+    }
+    let evidence_ns = end_of_longest_silence(report);
+    for packet in &recording.packets {
+        let is_evidence = Some(packet.timestamp_ns) == evidence_ns;
+        let comment =
+            is_evidence.then(|| format!("verdict {}: {}", report.verdict.label(), report.because));
+        file.packet(
+            interface,
+            packet.timestamp_ns,
+            packet.original_len,
+            packet.direction,
+            &packet.bytes,
+            comment.as_deref(),
+        )?;
+    }
+    let last_ns = recording.packets.last().map_or(recording.trigger.at_ns, |p| p.timestamp_ns);
+    file.statistics(
+        interface,
+        &Statistics {
+            at_ns: last_ns,
+            since_ns: capture.since_ns,
+            received: counts.seen,
+            dropped_by_kernel: counts.dropped_by_kernel,
+            dropped_by_ring: counts.dropped_by_ring,
+            delivered: recording.packets.len() as u64,
+        },
+    )?;
+    file.finish().map(drop)
 }
 
 /// What the packets of one flow say of its handshake.
@@ -208,6 +210,15 @@ pub fn end_of_longest_silence(report: &Report) -> Option<u64> {
     let times: Vec<u64> = spoken.map(|event| event.at_ns).collect();
     let gaps = times.windows(2).map(|pair| (pair[1] - pair[0].min(pair[1]), pair[1]));
     gaps.max().map(|(_, end_ns)| end_ns)
+}
+
+/// Whether a file name is one that [`file_name`] makes.
+fn is_flight(name: &str) -> bool {
+    let (stamp, rest) = name.split_at_checked(20).unwrap_or_default();
+    let digits = |c: char| if c.is_ascii_digit() { '0' } else { c };
+    stamp.chars().map(digits).eq("00000000T000000.000Z".chars())
+        && rest.starts_with('-')
+        && rest.ends_with(".pcapng")
 }
 
 /// Sorts by time in a listing, and tells flights of one instant apart by their client.

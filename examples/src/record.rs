@@ -13,7 +13,7 @@ use log_pipeline::cursor::Start;
 use log_pipeline::net::{Config as LogConfig, Pipeline, Subscription, TcpConfig};
 use ring_capture::afpacket::{PacketSocket, SocketConfig};
 use ring_capture::filter::Filter;
-use ring_capture::{Config, Recorder, Ring, Tap};
+use ring_capture::{Config, Quota, Recorder, Ring, StoreError, Tap};
 use tls_probe::{LinkType, Table};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -37,6 +37,9 @@ pub struct Args {
     /// Memory of the ring
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     pub ring: ByteSize,
+    /// Disk space for the flights; the oldest make room
+    #[arg(long, value_name = "SIZE", default_value = "1GiB")]
+    pub quota: ByteSize,
     /// Which packets to keep, in tcpdump's words
     #[arg(long, value_name = "BPF", default_value = "tcp")]
     pub filter: String,
@@ -64,7 +67,8 @@ pub fn run(args: &Args) -> Result<()> {
     let socket = PacketSocket::open(&config)?;
     let (ring, mut producers) = Ring::new(&Config::default().bytes(args.ring.as_u64() as usize))
         .with_context(|| format!("cannot make a ring of {}", args.ring))?;
-    let flights = FlightFolder::open(&args.out, facts)?;
+    let quota = Quota { max_bytes: args.quota.as_u64(), ..Quota::default() };
+    let flights = FlightFolder::open(&args.out, quota, facts)?;
     let (slow_to, slow_from) = crossbeam_channel::bounded(4096);
     let shared = Arc::new(Shared::default());
     let runtime =
@@ -188,9 +192,15 @@ fn record(
             recorder.handle_timeout(now_ns, ring);
         }
         while let Some(recording) = recorder.poll_recording() {
-            let flight = flights.write(&recording, shared.counts(), |ip| ip.to_string())?;
-            if let Some(flight) = flight {
-                println!("{}", flight.line);
+            match flights.write(&recording, shared.counts(), |ip| ip.to_string()) {
+                Ok(Some(flight)) => println!("{}", flight.line),
+                Ok(None) => {}
+                // A full disk stops the writing, not the recording: it is said once, by the store.
+                Err(error) => match error.downcast_ref::<StoreError>() {
+                    Some(StoreError::Full(_)) => tracing::error!("{error:#}"),
+                    Some(StoreError::Resting) => {}
+                    _ => return Err(error),
+                },
             }
         }
         if stopping && slow.is_empty() {

@@ -11,7 +11,9 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
-use ring_capture::{CaptureFile, Config, Rate, ReadError, Recorder, RecorderConfig, Ring, Tap};
+use ring_capture::{
+    CaptureFile, Config, Quota, Rate, ReadError, Recorder, RecorderConfig, Ring, Tap,
+};
 use tls_probe::{LinkType, Report, Table};
 
 use crate::flight::{CaptureCounts, CaptureFacts, FlightFolder};
@@ -48,7 +50,7 @@ pub fn run(args: &Args) -> Result<()> {
         tap: Tap::new(producers.remove(0)),
         table: Table::new(tls_probe::Config::default()),
         recorder: Recorder::new(limits()),
-        flights: FlightFolder::open(&args.out, CaptureFacts::default())?,
+        flights: FlightFolder::open(&args.out, Quota::default(), CaptureFacts::default())?,
         ring,
         slow: args.slow,
         counts: CaptureCounts::default(),

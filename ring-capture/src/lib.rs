@@ -40,7 +40,7 @@ pub use scan::Scan;
 pub use source::afpacket;
 #[cfg(feature = "pcap")]
 pub use source::file::{CaptureFile, ReadError};
-pub use store::Store;
+pub use store::{Quota, Store, StoreError, StoreStats};
 pub use tap::Tap;
 pub use trigger::{Accepted, RecordedPacket, Recording, Refused, Trigger};
 pub use window::Window;

@@ -12,7 +12,7 @@ use log_pipeline::cursor::Start;
 use log_pipeline::net::{Config as LogConfig, Pipeline, Subscription, TcpConfig};
 use log_pipeline::wal::Sync;
 use ring_capture::filter::Filter;
-use ring_capture::{Ring, Tap};
+use ring_capture::{Quota, Ring, Tap};
 use tls_probe::Report;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -114,7 +114,7 @@ impl Story {
     pub(super) async fn tell(self, tap: Tap) -> Result<Summary> {
         let Self { args, source, ring, progress, names, pipeline, trigger, .. } = self;
         let (facts, duration) = (self.facts, self.duration);
-        let folder = FlightFolder::open(&args.out, facts.clone())?;
+        let folder = FlightFolder::open(&args.out, Quota::default(), facts.clone())?;
         let slow_log = args.out.join("slow.jsonl");
         let lines_before = count_lines(&slow_log)?;
 

@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use ring_capture::pcapng::{Interface, Section, Statistics, Writer};
-use ring_capture::{Quota, RecordedPacket, Recording, Store};
+use ring_capture::{Quota, RecordedPacket, Recording, Store, StoreError};
 use serde::Serialize;
 use tls_probe::{Config, LinkType, Report, Table, What};
 
@@ -114,7 +114,7 @@ impl FlightFolder {
         let line =
             Line { report: &report, file: &name, packets, trigger: &recording.trigger.reason };
         let line = serde_json::to_string(&line)?;
-        writeln!(self.lines, "{line}").context("cannot write flights.jsonl")?;
+        append_line(&mut self.lines, &line).context("cannot write flights.jsonl")?;
         Ok(Some(Flight { path, report, packets, line }))
     }
 }
@@ -191,6 +191,20 @@ fn pcapng(
         },
     )?;
     file.finish().map(drop)
+}
+
+/// A line whole or not at all, also on a full disk.
+fn append_line(file: &mut File, line: &str) -> Result<(), StoreError> {
+    let before = file.metadata()?.len();
+    let written = file.write_all(format!("{line}\n").as_bytes());
+    written.map_err(|error| {
+        // The error that matters is the first one.
+        let _ = file.set_len(before);
+        match error.kind() {
+            io::ErrorKind::StorageFull => StoreError::Full(error),
+            _ => error.into(),
+        }
+    })
 }
 
 /// What the packets of one flow say of its handshake.

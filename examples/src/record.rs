@@ -11,7 +11,8 @@ use bytesize::ByteSize;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use log_pipeline::cursor::Start;
 use log_pipeline::net::{Config as LogConfig, Pipeline, Subscription, TcpConfig};
-use ring_capture::afpacket::{PacketSocket, SocketConfig};
+use metrics_exporter_prometheus::PrometheusBuilder;
+use ring_capture::afpacket::{KernelStats, PacketSocket, SocketConfig};
 use ring_capture::filter::Filter;
 use ring_capture::{Config, Quota, Recorder, Ring, StoreError, Tap};
 use tls_probe::{LinkType, Table};
@@ -46,6 +47,9 @@ pub struct Args {
     /// Listen here for syslog over TCP; a message with an element `tls@32473` asks for its flow
     #[arg(long, value_name = "ADDR")]
     pub syslog: Option<SocketAddr>,
+    /// Serve metrics for Prometheus here, at /metrics
+    #[arg(long, value_name = "ADDR")]
+    pub metrics: Option<SocketAddr>,
 }
 
 /// Records until SIGINT or SIGTERM, then completes what is under way.
@@ -79,6 +83,9 @@ pub fn run(args: &Args) -> Result<()> {
         .map(|address| runtime.block_on(listen(args, address, slow_to.clone(), &shared)))
         .transpose()?;
     runtime.spawn(stop_on_signal(Arc::clone(&shared)));
+    if let Some(address) = args.metrics {
+        serve_metrics(&runtime, address, ring.clone(), Arc::clone(&shared))?;
+    }
     let capture = {
         let (shared, tap, slow) = (Arc::clone(&shared), Tap::new(producers.remove(0)), args.slow);
         std::thread::Builder::new()
@@ -251,6 +258,37 @@ async fn pull(mut trigger: Subscription, slow: Sender<SlowHandshake>, shared: Ar
     }
 }
 
+/// Publishes the ring's counts every second for as long as the runtime runs.
+fn serve_metrics(
+    runtime: &tokio::runtime::Runtime,
+    address: SocketAddr,
+    ring: Ring,
+    shared: Arc<Shared>,
+) -> Result<()> {
+    let _context = runtime.enter();
+    PrometheusBuilder::new()
+        .with_http_listener(address)
+        .install()
+        .with_context(|| format!("cannot serve metrics on {address}"))?;
+    ring_capture::metrics::describe();
+    metrics::describe_counter!(LOST_TRIGGERS, "Slow handshakes that found no room on their way");
+    runtime.spawn(async move {
+        let mut every = tokio::time::interval(Duration::from_secs(1));
+        loop {
+            every.tick().await;
+            ring_capture::metrics::publish(&ring);
+            ring_capture::metrics::publish_kernel(&KernelStats {
+                packets: shared.seen.load(Ordering::Relaxed),
+                dropped: shared.dropped_by_kernel.load(Ordering::Relaxed),
+                ..KernelStats::default()
+            });
+            let lost = shared.lost_triggers.load(Ordering::Relaxed);
+            metrics::counter!(LOST_TRIGGERS).absolute(lost);
+        }
+    });
+    Ok(())
+}
+
 async fn stop_on_signal(shared: Arc<Shared>) {
     let Ok(mut terminate) = signal(SignalKind::terminate()) else { return };
     tokio::select! {
@@ -264,6 +302,7 @@ fn unix_ns() -> u64 {
     SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_nanos() as u64)
 }
 
+const LOST_TRIGGERS: &str = "recorder_lost_triggers_total";
 const POLL: Duration = Duration::from_millis(50);
 const TICK: Duration = Duration::from_millis(20);
 const HANDOVER: Duration = Duration::from_millis(100);

@@ -2,7 +2,7 @@
 
 mod common;
 
-use std::io::Write as _;
+use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
@@ -34,6 +34,15 @@ fn stop(child: Child) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
+/// What `/metrics` says.
+fn scrape(address: &str) -> String {
+    let mut stream = TcpStream::connect(address).expect("the recorder serves metrics");
+    stream.write_all(b"GET /metrics HTTP/1.0\r\n\r\n").expect("a request");
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).expect("an answer");
+    answer
+}
+
 fn free_port() -> u16 {
     TcpListener::bind("127.0.0.1:0").expect("a port").local_addr().expect("bound").port()
 }
@@ -47,11 +56,16 @@ fn what_the_demo_recorded_of_itself_the_recorder_recorded_too() {
     }
     let (port, folder) = (free_port(), tempfile::tempdir().expect("a folder"));
     let (ours, theirs) = (folder.path().join("run"), folder.path().join("demo"));
-    let child = recorder(port, &ours, &[]);
+    let metrics = format!("127.0.0.1:{}", free_port());
+    let child = recorder(port, &ours, &["--metrics", &metrics]);
     let mut demo = Command::new(RECORDER);
     demo.args(["demo", "--capture", "socket", "--seconds", "5", "--rate", "60", "--out"]);
     let output = run(demo.arg(&theirs).args(["--port", &port.to_string()]));
     assert!(output.status.success(), "{}", said(&output));
+    let scraped = scrape(&metrics);
+    let pushed = scraped.lines().find_map(|l| l.strip_prefix("ring_capture_pushed_records_total "));
+    let pushed: u64 = pushed.and_then(|n| n.parse().ok()).unwrap_or_else(|| panic!("{scraped}"));
+    assert!(pushed > 1_000, "{scraped}");
     let printed = stop(child);
     let clients = |out: &Path| {
         let lines = json_lines(&out.join("flights.jsonl"));

@@ -6,6 +6,8 @@ mod flow;
 mod packet;
 mod record;
 mod frame;
+#[cfg(feature = "pcap")]
+mod framing;
 mod memory;
 mod block;
 mod window;
@@ -16,6 +18,8 @@ mod scan;
 mod tap;
 mod trigger;
 pub mod pcapng;
+#[cfg(feature = "pcap")]
+mod pcap;
 mod store;
 mod source;
 
@@ -29,6 +33,8 @@ pub use ring::{Config, ConfigError, History, Producer, PushError, Ring, Stats};
 pub use scan::Scan;
 #[cfg(all(feature = "afpacket", target_os = "linux"))]
 pub use source::afpacket;
+#[cfg(feature = "pcap")]
+pub use source::file;
 pub use store::Store;
 pub use tap::Tap;
 pub use trigger::{Accepted, RecordedPacket, Recorder, Recording, Trigger};

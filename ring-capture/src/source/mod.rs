@@ -2,3 +2,5 @@
 
 #[cfg(all(feature = "afpacket", target_os = "linux"))]
 pub mod afpacket;
+#[cfg(feature = "pcap")]
+pub mod file;

@@ -2,7 +2,8 @@
 
 #![cfg(all(feature = "pcap", not(loom)))]
 
-#[path = "../fuzz/entry.rs"]
+#[path = "../fuzz/src/lib.rs"]
+#[expect(unreachable_pub, reason = "where it is a crate of its own, it is reached")]
 mod entry;
 
 use std::path::Path;

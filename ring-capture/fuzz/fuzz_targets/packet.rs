@@ -1,6 +1,3 @@
 #![no_main]
 
-#[path = "../entry.rs"]
-mod entry;
-
-libfuzzer_sys::fuzz_target!(|bytes: &[u8]| entry::packet(bytes));
+libfuzzer_sys::fuzz_target!(|bytes: &[u8]| ring_capture_fuzz::packet(bytes));

@@ -202,7 +202,7 @@ fn a_section_has_no_more_interfaces_than_can_be_told_apart() {
 #[test]
 fn names_of_interfaces_do_not_fill_the_memory() {
     let order = Order::Little;
-    let named = order.interface(1, 0, &order.option(2, &[b'x'; 65_535]));
+    let named = order.interface(1, 0, &order.option(2, &b"x".repeat(65_535)));
     // In sections of their own: nothing but their text is too much.
     let file = [order.section(), named.clone()].concat().repeat(300);
     let (at, fault) = fault(&file);

@@ -39,7 +39,7 @@ fn pcap_in_both_orders_and_both_units() {
 #[test]
 fn pcap_says_of_its_link_no_more_than_the_link() {
     // A frame check sequence of four octets, as some capture cards leave it in.
-    let file = Order::Little.pcap(0xa1b2_c3d4, 0x4400_0000 | 113);
+    let file = Order::Little.pcap(0xa1b2_c3d4, 0x4400_0071);
     let file = CaptureFile::new(&file[..]).expect("a header");
     assert_eq!(file.interfaces()[0].link, LinkType::LinuxSll);
     assert_eq!(file.interfaces()[0].snaplen, 65_535);
@@ -101,7 +101,7 @@ fn every_interface_has_its_own_clock() {
             Order::Little => (-1_i64).to_le_bytes(),
             Order::Big => (-1_i64).to_be_bytes(),
         };
-        let shifted = [order.option(9, &[0x80 | 10]), order.option(14, &offset)].concat();
+        let shifted = [order.option(9, &[0x8a]), order.option(14, &offset)].concat();
         let file = [
             order.section(),
             order.interface(1, 0, &order.option(9, &[9])),

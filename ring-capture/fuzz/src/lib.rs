@@ -4,7 +4,7 @@ use ring_capture::file::CaptureFile;
 use ring_capture::{LinkType, Packet};
 
 /// Reads the bytes as a capture file and parses every packet in it.
-pub(crate) fn capture_file(bytes: &[u8]) {
+pub fn capture_file(bytes: &[u8]) {
     let Ok(mut file) = CaptureFile::new(bytes) else { return };
     while let Ok(Some(frame)) = file.next() {
         assert!(frame.original_len as usize >= frame.bytes.len());
@@ -18,7 +18,7 @@ pub(crate) fn capture_file(bytes: &[u8]) {
 }
 
 /// Parses the bytes as a frame of the link type in the first two, and of each that is known.
-pub(crate) fn packet(bytes: &[u8]) {
+pub fn packet(bytes: &[u8]) {
     let Some((link, frame)) = bytes.split_first_chunk() else { return };
     for link in [u16::from_be_bytes(*link), 0, 1, 101, 113, 276] {
         parse(LinkType::from(link), frame);

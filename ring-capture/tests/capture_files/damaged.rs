@@ -211,6 +211,15 @@ fn names_of_interfaces_do_not_fill_the_memory() {
 }
 
 #[test]
+fn names_that_are_replaced_do_not_count() {
+    let order = Order::Little;
+    let named = order.interface(1, 0, &order.option(2, &b"x".repeat(200)));
+    // More than 16 MiB of names in all, less in the newest 65,536.
+    let file = [order.section(), named.repeat(65_536)].concat().repeat(2);
+    assert_eq!(read_whole(&file), []);
+}
+
+#[test]
 fn a_block_of_the_greatest_length_is_read() {
     let order = Order::Little;
     let bytes = vec![7; MAX_BLOCK_BYTES as usize - 32];

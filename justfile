@@ -37,9 +37,17 @@ miri:
 tsan:
     .ci/nightly tsan
 
+# Fuzz each parser of ring-capture for a minute (needs the nightly toolchain and cargo-fuzz).
+fuzz seconds="60":
+    cd ring-capture/fuzz && for target in capture_file packet; do cargo +nightly fuzz run $target seeds/$target -- -max_total_time={{seconds}}; done
+
 # Criterion benches.
 bench:
-    cargo bench --workspace
+    cargo bench -p popkit-benches
+
+# The ring against its peers as ratios of CPU time.
+bench-report:
+    cargo run --release -p popkit-benches --bin ring_report
 
 # Make the capture that the demo replays where nothing better is permitted.
 demo-capture:

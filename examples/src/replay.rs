@@ -2,18 +2,15 @@
 
 use std::collections::BTreeMap;
 use std::fs::File;
-use std::io::{self, IsTerminal, Read};
-use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::io::{self, IsTerminal};
+use std::path::PathBuf;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use indicatif::{ProgressBar, ProgressStyle};
-use ring_capture::{
-    CaptureFile, Config, Quota, Rate, ReadError, Recorder, RecorderConfig, Ring, Tap,
-};
+use ring_capture::file::ReadError;
+use ring_capture::{CaptureFile, Config, Quota, Rate, Recorder, RecorderConfig, Ring, Tap};
 use tls_probe::{LinkType, Report, Table};
 
 use crate::flight::{CaptureCounts, CaptureFacts, FlightFolder};
@@ -43,7 +40,9 @@ pub struct Args {
 /// When the file cannot be read at all or a flight cannot be written. A file that ends in the
 /// middle is read as far as it goes.
 pub fn run(args: &Args) -> Result<()> {
-    let (mut file, meter) = open(&args.file)?;
+    let mut file =
+        CaptureFile::open(&args.file).with_context(|| args.file.display().to_string())?;
+    let mut meter = Meter::new(&file);
     let (ring, mut producers) = Ring::new(&Config::default().bytes(args.ring.as_u64() as usize))
         .with_context(|| format!("cannot make a ring of {}", args.ring))?;
     let mut replay = Replay {
@@ -62,18 +61,18 @@ pub fn run(args: &Args) -> Result<()> {
             Ok(Some(frame)) => replay.frame(&frame)?,
             Ok(None) => break,
             Err(error @ ReadError::Truncated { .. }) => {
-                eprintln!("recorder: {}: {error}; what came before was read", args.file.display());
+                eprintln!("recorder: {}: {error}", args.file.display());
                 break;
             }
             Err(error) => return Err(error).with_context(|| args.file.display().to_string()),
         }
-        meter.show(file.packets());
+        meter.show(&file);
     }
     replay.finish()?;
     meter.bar.finish_and_clear();
 
     let flights: u64 = replay.verdicts.values().sum();
-    println!("Packets     {}", file.packets());
+    println!("Packets     {}", file.packets_read());
     println!("Handshakes  {}, {flights} slow", replay.handshakes);
     for (verdict, count) in &replay.verdicts {
         println!("            {count:>5} × {verdict}");
@@ -153,46 +152,31 @@ fn limits() -> RecorderConfig {
 /// Packets between two looks at the flows being recorded: far fewer than any ring holds.
 const FOLLOW_EVERY: u64 = 256;
 
-/// Progress by bytes of the file, which compressed ones have as well.
+/// Progress by bytes of the file itself, which compressed ones have as well.
 struct Meter {
     bar: ProgressBar,
-    read: Arc<AtomicU64>,
-    said: AtomicU64,
+    said: u64,
 }
 
 impl Meter {
-    fn show(&self, packets: u64) {
+    fn new(file: &CaptureFile<File>) -> Self {
+        let template = "{bar:28.cyan/dim} {bytes} of {total_bytes}, {eta} left";
+        let style = ProgressStyle::with_template(template).expect("a template");
+        let length = file.size().unwrap_or_default();
+        Self { bar: ProgressBar::new(length).with_style(style), said: 0 }
+    }
+
+    fn show(&mut self, file: &CaptureFile<File>) {
+        let packets = file.packets_read();
         if !packets.is_multiple_of(10_000) {
             return;
         }
-        let read = self.read.load(Ordering::Relaxed);
+        let read = file.bytes_read();
         self.bar.set_position(read);
         let tenth = read * 10 / self.bar.length().unwrap_or_default().max(1);
-        if !io::stderr().is_terminal() && self.said.swap(tenth, Ordering::Relaxed) < tenth {
+        if !io::stderr().is_terminal() && tenth > self.said {
+            self.said = tenth;
             eprintln!("{} % read, {packets} packets", tenth * 10);
         }
     }
-}
-
-/// Counts what is read of a file.
-struct Counted(File, Arc<AtomicU64>);
-
-impl Read for Counted {
-    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.0.read(buffer)?;
-        self.1.fetch_add(read as u64, Ordering::Relaxed);
-        Ok(read)
-    }
-}
-
-fn open(path: &Path) -> Result<(CaptureFile, Meter)> {
-    let file = File::open(path).with_context(|| format!("cannot read {}", path.display()))?;
-    let length = file.metadata()?.len();
-    let read = Arc::new(AtomicU64::new(0));
-    let capture = CaptureFile::new(Counted(file, Arc::clone(&read)));
-    let capture = capture.with_context(|| path.display().to_string())?;
-    let template = "{bar:28.cyan/dim} {bytes} of {total_bytes}, {eta} left";
-    let style = ProgressStyle::with_template(template).expect("a template");
-    let bar = ProgressBar::new(length).with_style(style);
-    Ok((capture, Meter { bar, read, said: AtomicU64::new(0) }))
 }

@@ -7,6 +7,8 @@ mod packet;
 mod record;
 mod frame;
 pub mod filter;
+#[cfg(feature = "pcap")]
+mod framing;
 mod memory;
 mod block;
 mod config;
@@ -20,6 +22,8 @@ mod trigger;
 mod budget;
 mod recorder;
 pub mod pcapng;
+#[cfg(feature = "pcap")]
+mod pcap;
 mod store;
 mod source;
 #[cfg(feature = "metrics")]
@@ -39,7 +43,9 @@ pub use scan::Scan;
 #[cfg(all(feature = "afpacket", target_os = "linux"))]
 pub use source::afpacket;
 #[cfg(feature = "pcap")]
-pub use source::file::{CaptureFile, ReadError};
+pub use source::file;
+#[cfg(feature = "pcap")]
+pub use source::file::CaptureFile;
 pub use store::{Quota, Store, StoreError, StoreStats};
 pub use tap::Tap;
 pub use trigger::{Accepted, RecordedPacket, Recording, Refused, Trigger};

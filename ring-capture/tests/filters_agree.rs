@@ -136,7 +136,10 @@ fn kept_by_tcpdump(file: &Path, expression: &str) -> Vec<u64> {
     })
 }
 
-fn timestamps(mut file: CaptureFile, keep: impl Fn(&[u8], u32) -> bool) -> Vec<u64> {
+fn timestamps(
+    mut file: CaptureFile<impl std::io::Read>,
+    keep: impl Fn(&[u8], u32) -> bool,
+) -> Vec<u64> {
     let mut kept = Vec::new();
     while let Some(frame) = file.next().expect("readable") {
         if keep(frame.bytes, frame.original_len) {

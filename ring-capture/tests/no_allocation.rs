@@ -53,3 +53,42 @@ fn pushing_and_scanning_allocate_nothing_per_record() {
     assert!(records > 1_000);
     assert_eq!(ALLOCATIONS.get() - before, 1, "by a scan: its cursors, once");
 }
+
+#[cfg(feature = "pcap")]
+#[test]
+fn reading_a_file_allocates_nothing_per_packet_and_reads_by_the_quarter_mebibyte() {
+    use ring_capture::Direction;
+    use ring_capture::file::CaptureFile;
+    use ring_capture::pcapng::{Interface, Section, Writer};
+
+    /// Counts how often it is asked.
+    struct Asked<'a>(&'a [u8], &'a Cell<usize>);
+    impl std::io::Read for Asked<'_> {
+        fn read(&mut self, into: &mut [u8]) -> std::io::Result<usize> {
+            self.1.set(self.1.get() + 1);
+            self.0.read(into)
+        }
+    }
+
+    let packets = 10_000;
+    let mut writer = Writer::new(Vec::new(), &Section::default()).expect("memory");
+    writer.interface(&Interface::default()).expect("memory");
+    for number in 0..packets {
+        let bytes = vec![7; number as usize % 1500];
+        writer.packet(0, number, 1500, Direction::Inbound, &bytes, Some("why")).expect("memory");
+    }
+    let written = writer.finish().expect("memory");
+
+    let asked = Cell::new(0);
+    let mut file = CaptureFile::new(Asked(&written, &asked)).expect("a header");
+    file.next().expect("sound").expect("a packet"); // And its interface before it.
+    let before = ALLOCATIONS.get();
+    let mut comments = 0;
+    while file.next().expect("sound").is_some() {
+        comments += usize::from(file.comment().is_some_and(|comment| comment == "why"));
+    }
+    assert_eq!(ALLOCATIONS.get() - before, 0, "by reading");
+    assert_eq!(comments as u64 + 1, packets);
+    // The first four bytes, what is left over of a record each time, and the end.
+    assert!(asked.get() <= written.len() / (255 << 10) + 4, "{}", asked.get());
+}

@@ -3,6 +3,4 @@
 #[cfg(all(feature = "afpacket", target_os = "linux"))]
 pub mod afpacket;
 #[cfg(feature = "pcap")]
-mod pcap;
-#[cfg(feature = "pcap")]
-pub(crate) mod file;
+pub mod file;

@@ -75,7 +75,7 @@ impl Config {
     pub const MOST_BLOCK_BYTES: usize = 64 << 20;
 
     /// Bytes of records to keep, over all producers: default 256 MiB. Rounded down to whole
-    /// blocks. The index takes about one hundredth on top; [`Ring::memory_bytes`] tells.
+    /// blocks. The index takes about one hundredth on top; [`Ring::memory_bytes`](crate::Ring::memory_bytes) tells.
     pub fn bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
         self

@@ -34,6 +34,13 @@ impl FlowKey {
         (address(self.low), address(self.high))
     }
 
+    /// Where later fragments of this flow's packets are kept: they carry no ports, so that the key
+    /// between the same addresses has ports 0, and is shared by all flows between them of this
+    /// protocol. Whoever wants fragmented packets whole asks for both keys.
+    pub fn fragments(&self) -> Self {
+        Self { low: (self.low.0, 0), high: (self.high.0, 0), ..*self }
+    }
+
     /// IANA's protocol number.
     pub fn protocol(&self) -> u8 {
         self.protocol

@@ -3,6 +3,8 @@
 mod sync;
 mod position;
 mod flow;
+mod link;
+mod tunnel;
 mod packet;
 mod record;
 mod frame;
@@ -30,7 +32,7 @@ pub use config::{Config, ConfigError};
 pub use extract::{Cursor, Extract};
 pub use flow::FlowKey;
 pub use frame::Frame;
-pub use packet::{LinkType, Packet};
+pub use packet::{LinkType, Packet, Parser};
 pub use position::{Place, Position};
 pub use record::{Direction, Meta, Record};
 pub use recorder::{Recorder, RecorderConfig, RecorderStats};

@@ -24,8 +24,12 @@ impl FlowKey {
         Self::new(TCP, one, other)
     }
 
+    #[inline]
     pub(crate) fn between(protocol: u8, one: (Ipv6Addr, u16), other: (Ipv6Addr, u16)) -> Self {
-        Self { low: one.min(other), high: one.max(other), protocol }
+        // As numbers: comparing octets is a call, and runs for every packet.
+        let number = |end: &(Ipv6Addr, u16)| (end.0.to_bits(), end.1);
+        let (low, high) = if number(&one) <= number(&other) { (one, other) } else { (other, one) };
+        Self { low, high, protocol }
     }
 
     /// The two endpoints, the lower address first.

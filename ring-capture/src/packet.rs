@@ -5,7 +5,7 @@
 //! IP in IP when asked. An ICMP error belongs to the flow it is about. Fragments after the first
 //! have no ports: they belong to [`FlowKey::fragments`]. Anything else has no flow, and is no error.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use crate::flow::FlowKey;
 pub use crate::link::LinkType;
@@ -97,8 +97,11 @@ fn ipv4(frame: &[u8], at: usize, nested: Nested) -> Option<Packet> {
     if header[0] >> 4 != 4 || header_len < 20 {
         return None;
     }
+    // Put together as a number: written byte by byte, the address would be read back at once as
+    // words, which the processor waits for.
     let address = |i: usize| {
-        Ipv4Addr::new(header[i], header[i + 1], header[i + 2], header[i + 3]).to_ipv6_mapped()
+        let octets: &[u8; 4] = header[i..].first_chunk().expect("both addresses lie in the header");
+        Ipv6Addr::from_bits(MAPPED | u128::from(u32::from_be_bytes(*octets)))
     };
     let fragment_offset = u16::from_be_bytes([header[6], header[7]]) & 0x1fff;
     let ends = Ends { from: address(12), to: address(16), protocol: header[9] };
@@ -219,6 +222,8 @@ fn ports(frame: &[u8], at: usize) -> Option<(u16, u16)> {
     Some((u16_at(frame, at)?, u16_at(frame, at + 2)?))
 }
 
+/// `::ffff:0:0/96` (RFC 4291 §2.5.5.2).
+const MAPPED: u128 = 0xffff_0000_0000;
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;

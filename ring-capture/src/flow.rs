@@ -45,6 +45,11 @@ impl FlowKey {
         Self { low: (self.low.0, 0), high: (self.high.0, 0), ..*self }
     }
 
+    #[inline]
+    pub(crate) fn ports(&self) -> (u16, u16) {
+        (self.low.1, self.high.1)
+    }
+
     /// IANA's protocol number.
     pub fn protocol(&self) -> u8 {
         self.protocol

@@ -17,6 +17,8 @@ mod index;
 mod ring;
 mod extract;
 mod scan;
+mod flow_table;
+mod snaplen;
 mod tap;
 mod trigger;
 mod budget;
@@ -38,6 +40,7 @@ pub use record::{Direction, Meta, Record};
 pub use recorder::{Recorder, RecorderConfig, RecorderStats};
 pub use ring::{History, Producer, PushError, Ring, Stats};
 pub use scan::Scan;
+pub use snaplen::{Fixed, Snaplen, TlsHandshakes, Whole};
 #[cfg(all(feature = "afpacket", target_os = "linux"))]
 pub use source::afpacket;
 #[cfg(feature = "pcap")]

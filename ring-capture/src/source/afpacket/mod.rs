@@ -3,8 +3,9 @@
 //! One system call a wait, none a packet: the kernel fills blocks of shared memory and hands them
 //! over whole. Needs CAP_NET_RAW in the network namespace at [`PacketSocket::open`]; nothing after.
 
-mod blocks;
+mod walk;
 mod socket;
+mod blocks;
 
 use std::io;
 use std::time::Duration;

@@ -6,6 +6,7 @@ use std::io;
 use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
 use std::time::Duration;
 
+use super::walk::TAG_BYTES;
 use super::{KernelStats, OpenError};
 use crate::filter::Program;
 use crate::packet::LinkType;
@@ -37,7 +38,7 @@ impl Socket {
         let version = libc::tpacket_versions::TPACKET_V3 as libc::c_int;
         socket.set(libc::PACKET_VERSION, &version, "PACKET_VERSION")?;
         // Room in front of each frame to put a VLAN tag back that the kernel took out.
-        socket.set(libc::PACKET_RESERVE, &VLAN_TAG_BYTES, "PACKET_RESERVE")?;
+        socket.set(libc::PACKET_RESERVE, &(TAG_BYTES as u32), "PACKET_RESERVE")?;
         Ok(socket)
     }
 
@@ -207,5 +208,4 @@ impl Socket {
     }
 }
 
-pub(super) const VLAN_TAG_BYTES: u32 = 4;
 const FRAME_BYTES: u32 = 2048;

@@ -24,14 +24,30 @@ impl FlowKey {
         Self::new(TCP, one, other)
     }
 
+    #[inline]
     pub(crate) fn between(protocol: u8, one: (Ipv6Addr, u16), other: (Ipv6Addr, u16)) -> Self {
-        Self { low: one.min(other), high: one.max(other), protocol }
+        // As numbers: comparing octets is a call, and runs for every packet.
+        let number = |end: &(Ipv6Addr, u16)| (end.0.to_bits(), end.1);
+        let (low, high) = if number(&one) <= number(&other) { (one, other) } else { (other, one) };
+        Self { low, high, protocol }
     }
 
     /// The two endpoints, the lower address first.
     pub fn endpoints(&self) -> (SocketAddr, SocketAddr) {
         let address = |(ip, port): (Ipv6Addr, u16)| SocketAddr::new(ip.to_canonical(), port);
         (address(self.low), address(self.high))
+    }
+
+    /// Where later fragments of this flow's packets are kept: they carry no ports, so that the key
+    /// between the same addresses has ports 0, and is shared by all flows between them of this
+    /// protocol. Whoever wants fragmented packets whole asks for both keys.
+    pub fn fragments(&self) -> Self {
+        Self { low: (self.low.0, 0), high: (self.high.0, 0), ..*self }
+    }
+
+    #[inline]
+    pub(crate) fn ports(&self) -> (u16, u16) {
+        (self.low.1, self.high.1)
     }
 
     /// IANA's protocol number.

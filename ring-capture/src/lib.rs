@@ -3,6 +3,8 @@
 mod sync;
 mod position;
 mod flow;
+mod link;
+mod tunnel;
 mod packet;
 mod record;
 mod frame;
@@ -17,6 +19,8 @@ mod index;
 mod ring;
 mod extract;
 mod scan;
+mod flow_table;
+mod snaplen;
 mod tap;
 mod trigger;
 mod budget;
@@ -34,12 +38,13 @@ pub use config::{Config, ConfigError};
 pub use extract::{Cursor, Extract};
 pub use flow::FlowKey;
 pub use frame::Frame;
-pub use packet::{LinkType, Packet};
+pub use packet::{LinkType, Packet, Parser};
 pub use position::{Place, Position};
 pub use record::{Direction, Meta, Record};
 pub use recorder::{Recorder, RecorderConfig, RecorderStats};
 pub use ring::{History, Producer, PushError, Ring, Stats};
 pub use scan::Scan;
+pub use snaplen::{Fixed, Snaplen, TlsHandshakes, Whole};
 #[cfg(all(feature = "afpacket", target_os = "linux"))]
 pub use source::afpacket;
 #[cfg(feature = "pcap")]

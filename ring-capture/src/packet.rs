@@ -1,58 +1,46 @@
 //! From a frame to its flow, by hand and without allocation: runs once for every packet.
 //!
-//! Understands Ethernet with any number of VLAN tags (802.1Q, 802.1ad), raw IP, Linux cooked
-//! captures and BSD loopback; IPv4 and IPv6 with extension headers; TCP, UDP, SCTP and ICMP. An
-//! ICMP error belongs to the flow it is about. Fragments after the first have no ports: they belong
-//! to a flow between the two addresses with ports 0. Anything else has no flow, and is no error.
+//! Understands Ethernet with up to four VLAN tags (802.1Q, 802.1ad), raw IP, Linux cooked captures
+//! and BSD loopback; IPv4 and IPv6 with extension headers; TCP, UDP, SCTP and ICMP; VXLAN, GRE and
+//! IP in IP when asked. An ICMP error belongs to the flow it is about. Fragments after the first
+//! have no ports: they belong to [`FlowKey::fragments`]. Anything else has no flow, and is no error.
 
-use std::net::{Ipv4Addr, Ipv6Addr};
+use std::net::Ipv6Addr;
 
 use crate::flow::FlowKey;
+pub use crate::link::LinkType;
+use crate::link::{IPV4, IPV6, by_version, network_layer, u16_at};
+use crate::tunnel;
 
-/// What a frame starts with; numbers and names of the pcap file format's LINKTYPE registry.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum LinkType {
-    /// BSD loopback: four bytes of address family (0).
-    Null,
-    /// IEEE 802.3 Ethernet (1).
-    #[default]
-    Ethernet,
-    /// An IP header at once (101).
-    Raw,
-    /// Linux cooked capture (113).
-    LinuxSll,
-    /// Linux cooked capture, version 2 (276).
-    LinuxSll2,
-    /// Something else: kept as it is, never parsed.
-    Other(u16),
+/// How frames are read.
+///
+/// ```
+/// use ring_capture::{LinkType, Parser};
+/// let parser = Parser::default().tunnels(true);
+/// assert_eq!(parser.parse(LinkType::Raw, &[]), None);
+/// ```
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Parser {
+    tunnels: u8,
 }
 
-impl LinkType {
-    /// The number in the registry.
-    pub fn number(self) -> u16 {
-        match self {
-            Self::Null => 0,
-            Self::Ethernet => 1,
-            Self::Raw => 101,
-            Self::LinuxSll => 113,
-            Self::LinuxSll2 => 276,
-            Self::Other(number) => number,
-        }
+impl Parser {
+    /// Whether a packet in a tunnel (VXLAN to its port 4789, GRE, IP in IP) belongs to the inner
+    /// flow: default off, which is to the flow between the tunnel's ends.
+    ///
+    /// Networks are not told apart: inner flows of the same addresses and ports in two VXLANs are
+    /// one flow. What is no tunnel inside after all keeps its outer flow, as does an inner packet
+    /// that was cut inside its headers. Four tunnels in one another are gone through.
+    pub fn tunnels(mut self, inner: bool) -> Self {
+        self.tunnels = if inner { MAX_TUNNELS } else { 0 };
+        self
     }
-}
 
-impl From<u16> for LinkType {
-    fn from(number: u16) -> Self {
-        match number {
-            0 => Self::Null,
-            1 => Self::Ethernet,
-            // 12 is what some BSDs write for the same.
-            12 | 101 => Self::Raw,
-            113 => Self::LinuxSll,
-            276 => Self::LinuxSll2,
-            other => Self::Other(other),
-        }
+    /// Reads the headers of a frame. `None`: no IP, cut inside the headers, or lying about lengths.
+    #[inline]
+    pub fn parse(self, link: LinkType, frame: &[u8]) -> Option<Packet> {
+        let (ether_type, at) = network_layer(link, frame)?;
+        ip(frame, ether_type, at, Nested { quotes: MAX_QUOTES, tunnels: self.tunnels })
     }
 }
 
@@ -68,69 +56,59 @@ pub struct Packet {
 }
 
 impl Packet {
-    /// Reads the headers of a frame. `None`: no IP, cut inside the headers, or lying about lengths.
+    /// Reads the headers of a frame as the default [`Parser`] does, tunnels left alone.
+    #[inline]
     pub fn parse(link: LinkType, frame: &[u8]) -> Option<Self> {
-        let (ether_type, at) = network_layer(link, frame)?;
-        match ether_type {
-            IPV4 => ipv4(frame, at, MAX_NESTED),
-            IPV6 => ipv6(frame, at, MAX_NESTED),
-            _ => None,
-        }
+        Parser::default().parse(link, frame)
+    }
+
+    /// Whether a TCP connection is begun anew: SYN without ACK.
+    #[inline]
+    pub fn begins_flow(&self) -> bool {
+        self.tcp_flags & (SYN | ACK) == SYN
     }
 
     /// Whether the sender says that this is its end: FIN or RST.
+    #[inline]
     pub fn ends_flow(&self) -> bool {
         self.tcp_flags & (FIN | RST) != 0
     }
 }
 
-fn network_layer(link: LinkType, frame: &[u8]) -> Option<(u16, usize)> {
-    let (ether_type, at) = match link {
-        LinkType::Ethernet => (u16_at(frame, 12)?, 14),
-        LinkType::LinuxSll => (u16_at(frame, 14)?, 16),
-        LinkType::LinuxSll2 => (u16_at(frame, 0)?, 20),
-        LinkType::Raw => (by_version(frame, 0)?, 0),
-        LinkType::Null => (by_version(frame, 4)?, 4),
-        LinkType::Other(_) => return None,
-    };
-    tagged(frame, ether_type, at)
+/// How many packets inside packets may still be gone into.
+#[derive(Clone, Copy)]
+struct Nested {
+    quotes: u8,
+    tunnels: u8,
 }
 
-/// Steps over VLAN tags.
-fn tagged(frame: &[u8], mut ether_type: u16, mut at: usize) -> Option<(u16, usize)> {
-    for _ in 0..MAX_TAGS {
-        if !matches!(ether_type, VLAN | QINQ | QINQ_OLD) {
-            break;
-        }
-        ether_type = u16_at(frame, at + 2)?;
-        at += 4;
-    }
-    Some((ether_type, at))
-}
-
-fn by_version(frame: &[u8], at: usize) -> Option<u16> {
-    match frame.get(at)? >> 4 {
-        4 => Some(IPV4),
-        6 => Some(IPV6),
+#[inline]
+fn ip(frame: &[u8], ether_type: u16, at: usize, nested: Nested) -> Option<Packet> {
+    match ether_type {
+        IPV4 => ipv4(frame, at, nested),
+        IPV6 => ipv6(frame, at, nested),
         _ => None,
     }
 }
 
-fn ipv4(frame: &[u8], at: usize, nested: u8) -> Option<Packet> {
+fn ipv4(frame: &[u8], at: usize, nested: Nested) -> Option<Packet> {
     let header: &[u8; 20] = frame.get(at..)?.first_chunk()?;
     let header_len = usize::from(header[0] & 15) * 4;
     if header[0] >> 4 != 4 || header_len < 20 {
         return None;
     }
+    // Put together as a number: written byte by byte, the address would be read back at once as
+    // words, which the processor waits for.
     let address = |i: usize| {
-        Ipv4Addr::new(header[i], header[i + 1], header[i + 2], header[i + 3]).to_ipv6_mapped()
+        let octets: &[u8; 4] = header[i..].first_chunk().expect("both addresses lie in the header");
+        Ipv6Addr::from_bits(MAPPED | u128::from(u32::from_be_bytes(*octets)))
     };
     let fragment_offset = u16::from_be_bytes([header[6], header[7]]) & 0x1fff;
     let ends = Ends { from: address(12), to: address(16), protocol: header[9] };
     transport(frame, at + header_len, &ends, fragment_offset != 0, nested)
 }
 
-fn ipv6(frame: &[u8], at: usize, nested: u8) -> Option<Packet> {
+fn ipv6(frame: &[u8], at: usize, nested: Nested) -> Option<Packet> {
     let header: &[u8; 40] = frame.get(at..)?.first_chunk()?;
     if header[0] >> 4 != 6 {
         return None;
@@ -179,7 +157,7 @@ fn transport(
     at: usize,
     ends: &Ends,
     later_fragment: bool,
-    nested: u8,
+    nested: Nested,
 ) -> Option<Packet> {
     let plain = |ports, header_len: usize| {
         let payload_at = (at + header_len).min(frame.len());
@@ -196,26 +174,36 @@ fn transport(
             let packet = plain(ports(frame, at)?, header_len.max(20))?;
             Some(Packet { tcp_flags: flags, ..packet })
         }
-        UDP => plain(ports(frame, at)?, 8),
+        UDP => {
+            let ports = ports(frame, at)?;
+            let inner = if nested.tunnels == 0 { None } else { tunnelled(frame, UDP, at, nested) };
+            inner.or_else(|| plain(ports, 8))
+        }
         SCTP => plain(ports(frame, at)?, 12),
         ICMP | ICMPV6 => icmp(frame, at, ends, nested),
+        protocol if nested.tunnels > 0 => {
+            tunnelled(frame, protocol, at, nested).or_else(|| plain((0, 0), 0))
+        }
         _ => plain((0, 0), 0),
     }
 }
 
-fn icmp(frame: &[u8], at: usize, ends: &Ends, nested: u8) -> Option<Packet> {
+#[cold]
+fn tunnelled(frame: &[u8], protocol: u8, at: usize, nested: Nested) -> Option<Packet> {
+    let (ether_type, at) = tunnel::inner(frame, protocol, at)?;
+    ip(frame, ether_type, at, Nested { tunnels: nested.tunnels - 1, ..nested })
+}
+
+fn icmp(frame: &[u8], at: usize, ends: &Ends, nested: Nested) -> Option<Packet> {
     let kind = *frame.get(at)?;
     // RFC 792 and RFC 4443: these quote the packet they are about.
     let error = match ends.protocol {
         ICMP => matches!(kind, 3 | 4 | 5 | 11 | 12),
         _ => matches!(kind, 1..=4),
     };
-    if error && nested > 0 {
-        let quoted = match by_version(frame, at + 8) {
-            Some(IPV4) => ipv4(frame, at + 8, nested - 1),
-            Some(IPV6) => ipv6(frame, at + 8, nested - 1),
-            _ => None,
-        };
+    if error && nested.quotes > 0 {
+        let nested = Nested { quotes: nested.quotes - 1, ..nested };
+        let quoted = by_version(frame, at + 8).and_then(|v| ip(frame, v, at + 8, nested));
         // What the quoted packet says of its flags is not news of this one.
         if let Some(quoted) = quoted {
             return Some(Packet { tcp_flags: 0, ..quoted });
@@ -234,15 +222,8 @@ fn ports(frame: &[u8], at: usize) -> Option<(u16, u16)> {
     Some((u16_at(frame, at)?, u16_at(frame, at + 2)?))
 }
 
-fn u16_at(bytes: &[u8], at: usize) -> Option<u16> {
-    Some(u16::from_be_bytes([*bytes.get(at)?, *bytes.get(at + 1)?]))
-}
-
-const IPV4: u16 = 0x0800;
-const IPV6: u16 = 0x86dd;
-const VLAN: u16 = 0x8100;
-const QINQ: u16 = 0x88a8;
-const QINQ_OLD: u16 = 0x9100;
+/// `::ffff:0:0/96` (RFC 4291 §2.5.5.2).
+const MAPPED: u128 = 0xffff_0000_0000;
 const ICMP: u8 = 1;
 const TCP: u8 = 6;
 const UDP: u8 = 17;
@@ -254,17 +235,22 @@ const FRAGMENT: u8 = 44;
 const AUTHENTICATION: u8 = 51;
 const DESTINATION: u8 = 60;
 const FIN: u8 = 1;
+const SYN: u8 = 2;
 const RST: u8 = 4;
-const MAX_TAGS: usize = 4;
+const ACK: u8 = 16;
 const MAX_EXTENSIONS: usize = 8;
 /// An ICMP error quotes a packet, and must not be about another error (RFC 1122 §3.2.2).
-const MAX_NESTED: u8 = 1;
+const MAX_QUOTES: u8 = 1;
+const MAX_TUNNELS: u8 = 4;
 
 #[cfg(test)]
 mod tests {
     use std::net::SocketAddr;
 
     use super::*;
+
+    const VLAN: u16 = 0x8100;
+    const QINQ: u16 = 0x88a8;
 
     fn v4(protocol: u8, rest: &[u8]) -> Vec<u8> {
         let mut p = vec![0x45, 0, 0, 0, 0, 0, 0, 0, 64, protocol, 0, 0, 10, 0, 0, 1, 10, 0, 0, 2];
@@ -340,6 +326,9 @@ mod tests {
         fragment[7] = 1;
         let packet = Packet::parse(LinkType::Raw, &fragment).expect("a fragment");
         assert_eq!(packet.flow, flow("10.0.0.1:0", "10.0.0.2:0"));
+        let first = Packet::parse(LinkType::Raw, &v4(TCP, &tcp(0))).expect("the first fragment");
+        assert_ne!(packet.flow, first.flow);
+        assert_eq!(packet.flow, first.flow.fragments());
         let header = [TCP, 0, 0, 8, 0, 0, 0, 1, 9, 9];
         let packet = Packet::parse(LinkType::Raw, &v6(FRAGMENT, &header)).expect("a fragment");
         assert_eq!(packet.flow, flow("[2001:db8::1]:0", "[2001:db8::2]:0"));
@@ -393,8 +382,10 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn any_bytes_at_all(bytes in proptest::collection::vec(0_u8.., 0..200), link in 0_u16..300) {
-            if let Some(packet) = Packet::parse(LinkType::from(link), &bytes) {
-                proptest::prop_assert!(packet.payload_at <= bytes.len());
+            for parser in [Parser::default(), Parser::default().tunnels(true)] {
+                if let Some(packet) = parser.parse(LinkType::from(link), &bytes) {
+                    proptest::prop_assert!(packet.payload_at <= bytes.len());
+                }
             }
         }
     }

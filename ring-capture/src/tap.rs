@@ -1,27 +1,43 @@
 //! The packet front end of a producer: finds each frame's flow and pushes it.
 
 use crate::frame::Frame;
-use crate::packet::Packet;
+use crate::packet::{Packet, Parser};
 use crate::position::Position;
 use crate::record::Meta;
 use crate::ring::{Producer, PushError};
+use crate::snaplen::{Snaplen, Whole};
 
-/// A producer that takes frames.
+/// A producer that takes frames, and keeps as much of each as a [`Snaplen`] says: all, by default.
 ///
 /// The record's user word is the frame's link type, so that what comes out of the ring can be
 /// parsed again. A frame without a flow (ARP, say) is kept under flow 0.
 #[derive(Debug)]
-pub struct Tap {
+pub struct Tap<S = Whole> {
     producer: Producer,
+    parser: Parser,
+    snaplen: S,
 }
 
 impl Tap {
-    /// Feeds this producer.
+    /// Feeds this producer, with frames as long as they come.
     pub fn new(producer: Producer) -> Self {
-        Self { producer }
+        Self::with_snaplen(producer, Whole)
+    }
+}
+
+impl<S: Snaplen> Tap<S> {
+    /// Feeds this producer, with as much of each frame as the policy keeps.
+    pub fn with_snaplen(producer: Producer, snaplen: S) -> Tap<S> {
+        Tap { producer, parser: Parser::default(), snaplen }
     }
 
-    /// Puts a frame into the ring, cut to the longest record that fits.
+    /// How frames are read: by default, tunnels are left alone.
+    pub fn parser(mut self, parser: Parser) -> Self {
+        self.parser = parser;
+        self
+    }
+
+    /// Puts a frame into the ring, cut as the policy says and to the longest record that fits.
     ///
     /// One pass over the headers, one copy of the bytes, no allocation.
     ///
@@ -30,27 +46,55 @@ impl Tap {
     /// When readers hold every block ([`PushError::AllPinned`]).
     #[inline]
     pub fn push(&mut self, frame: &Frame<'_>) -> Result<Position, PushError> {
-        let seed = self.producer.seed();
-        let flow = Packet::parse(frame.link, frame.bytes).map_or(0, |p| p.flow.hash(seed));
-        self.push_as(flow, frame)
+        let packet = self.parser.parse(frame.link, frame.bytes);
+        self.push_parsed(packet.as_ref(), frame)
     }
 
-    /// [`push`](Self::push) for a caller that knows the flow's hash already.
+    /// [`push`](Self::push) for a caller that has parsed the frame already; `None` is for one
+    /// without a flow.
+    ///
+    /// # Errors
+    ///
+    /// As for [`push`](Self::push).
+    #[inline]
+    pub fn push_parsed(
+        &mut self,
+        packet: Option<&Packet>,
+        frame: &Frame<'_>,
+    ) -> Result<Position, PushError> {
+        let flow = packet.map_or(0, |p| p.flow.hash(self.producer.seed()));
+        let keep = self.snaplen.keep(packet, flow, frame);
+        self.push_cut(flow, keep, frame)
+    }
+
+    /// [`push`](Self::push) for a caller that knows the flow's hash and nothing else: the policy is
+    /// asked as for a frame without a flow.
     ///
     /// # Errors
     ///
     /// As for [`push`](Self::push).
     #[inline]
     pub fn push_as(&mut self, flow: u64, frame: &Frame<'_>) -> Result<Position, PushError> {
+        let keep = self.snaplen.keep(None, flow, frame);
+        self.push_cut(flow, keep, frame)
+    }
+
+    #[inline]
+    fn push_cut(
+        &mut self,
+        flow: u64,
+        keep: usize,
+        frame: &Frame<'_>,
+    ) -> Result<Position, PushError> {
         let meta = Meta {
             timestamp_ns: frame.timestamp_ns,
-            original_len: frame.original_len,
+            original_len: frame.original_len.max(frame.bytes.len() as u32),
             flow,
             user: u32::from(frame.link.number()),
             interface: frame.interface,
             direction: frame.direction,
         };
-        let len = frame.bytes.len().min(self.producer.max_record_bytes());
+        let len = frame.bytes.len().min(keep).min(self.producer.max_record_bytes());
         self.producer.push(&meta, &frame.bytes[..len])
     }
 }

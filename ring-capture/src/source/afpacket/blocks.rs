@@ -2,13 +2,14 @@
 //!
 //! The kernel owns a block while `TP_STATUS_USER` is not set in its status and does not touch it
 //! while it is; we give it back by storing `TP_STATUS_KERNEL` (Documentation/networking/
-//! packet_mmap.rst). Offsets in a block come from the kernel, and are checked all the same.
+//! packet_mmap.rst). What is in a block is read in `walk.rs`.
 
 use std::io;
 use std::ptr::NonNull;
 use std::sync::atomic::{AtomicU32, Ordering};
 
-use super::socket::{Socket, VLAN_TAG_BYTES};
+use super::socket::Socket;
+use super::walk::{Packet, Packets};
 
 /// All blocks of one socket.
 #[derive(Debug)]
@@ -24,16 +25,7 @@ unsafe impl Send for Mapped {}
 /// A block that is ours until it is dropped.
 pub(super) struct Block<'a> {
     status: &'a AtomicU32,
-    bytes: &'a mut [u8],
-    at: usize,
-    left: u32,
-}
-
-pub(super) struct Packet<'a> {
-    pub(super) timestamp_ns: u64,
-    pub(super) original_len: u32,
-    pub(super) outgoing: bool,
-    pub(super) bytes: &'a [u8],
+    packets: Packets<'a>,
 }
 
 impl Mapped {
@@ -88,8 +80,9 @@ impl Mapped {
         // SAFETY: the descriptor is at the start of the block, aligned to the page, ours to read.
         let (first_at, packets) =
             unsafe { ((*descriptor).hdr.bh1.offset_to_first_pkt, (*descriptor).hdr.bh1.num_pkts) };
-        let at = (first_at as usize).wrapping_sub(header_bytes);
-        Some(Block { status, bytes, at, left: packets })
+        // An offset that lies in the descriptor leads, wrapped, out of the block.
+        let first_at = (first_at as usize).wrapping_sub(header_bytes);
+        Some(Block { status, packets: Packets::new(bytes, first_at, packets) })
     }
 
     fn block(&self, index: usize) -> NonNull<u8> {
@@ -115,30 +108,9 @@ impl Drop for Mapped {
 }
 
 impl Block<'_> {
-    /// The next packet; `None` at the end, or where an offset leads out of the block.
+    /// The next packet; `None` at the end.
     pub(super) fn next(&mut self) -> Option<Packet<'_>> {
-        self.left = self.left.checked_sub(1)?;
-        let rest = self.bytes.get_mut(self.at..)?;
-        let header = Header::read(rest)?;
-        // The last packet of a block has no next.
-        self.at = self.at.checked_add(header.next_offset as usize)?;
-        let mut start = usize::from(header.mac);
-        let end = start.checked_add(header.captured as usize)?;
-        if let Some(tag) = header.vlan {
-            // Back in front of the type goes the tag, the two addresses move up.
-            let tagged = start.checked_sub(VLAN_TAG_BYTES as usize)?;
-            rest.get_mut(tagged..start + 12)?.copy_within(VLAN_TAG_BYTES as usize.., 0);
-            rest[tagged + 12..tagged + 16].copy_from_slice(&tag);
-            start = tagged;
-        }
-        let bytes = rest.get(start..end)?;
-        let added = bytes.len() as u32 - header.captured;
-        Some(Packet {
-            timestamp_ns: header.timestamp_ns,
-            original_len: header.original_len + added,
-            outgoing: header.outgoing,
-            bytes,
-        })
+        self.packets.next()
     }
 }
 
@@ -148,44 +120,3 @@ impl Drop for Block<'_> {
         self.status.store(libc::TP_STATUS_KERNEL, Ordering::Release);
     }
 }
-
-/// `tpacket3_hdr` and the `sockaddr_ll` behind it, read field by field from bytes.
-struct Header {
-    next_offset: u32,
-    timestamp_ns: u64,
-    captured: u32,
-    original_len: u32,
-    mac: u16,
-    vlan: Option<[u8; 4]>,
-    outgoing: bool,
-}
-
-impl Header {
-    fn read(bytes: &[u8]) -> Option<Self> {
-        let b: &[u8; HEADER_BYTES + ADDRESS_BYTES] = bytes.first_chunk()?;
-        let u32_at = |at: usize| u32::from_ne_bytes([b[at], b[at + 1], b[at + 2], b[at + 3]]);
-        let u16_at = |at: usize| u16::from_ne_bytes([b[at], b[at + 1]]);
-        let status = u32_at(20);
-        let vlan = (status & libc::TP_STATUS_VLAN_VALID != 0).then(|| {
-            let known = status & libc::TP_STATUS_VLAN_TPID_VALID != 0;
-            let tpid = if known { u16_at(36) } else { VLAN }.to_be_bytes();
-            let tci = (u32_at(32) as u16).to_be_bytes();
-            [tpid[0], tpid[1], tci[0], tci[1]]
-        });
-        Some(Self {
-            next_offset: u32_at(0),
-            timestamp_ns: u64::from(u32_at(4)) * 1_000_000_000 + u64::from(u32_at(8)),
-            captured: u32_at(12),
-            original_len: u32_at(16),
-            mac: u16_at(24),
-            vlan,
-            outgoing: b[HEADER_BYTES + PACKET_TYPE_AT] == libc::PACKET_OUTGOING,
-        })
-    }
-}
-
-/// `TPACKET_ALIGN(sizeof(struct tpacket3_hdr))`.
-const HEADER_BYTES: usize = size_of::<libc::tpacket3_hdr>().next_multiple_of(16);
-const ADDRESS_BYTES: usize = size_of::<libc::sockaddr_ll>();
-const PACKET_TYPE_AT: usize = std::mem::offset_of!(libc::sockaddr_ll, sll_pkttype);
-const VLAN: u16 = 0x8100;

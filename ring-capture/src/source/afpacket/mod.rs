@@ -1,85 +1,31 @@
 //! A Linux packet socket with a ring shared with the kernel (TPACKET_V3, packet(7)).
 //!
 //! One system call a wait, none a packet: the kernel fills blocks of shared memory and hands them
-//! over whole. Needs CAP_NET_RAW in the network namespace at [`PacketSocket::open`]; nothing after.
+//! over whole. Needs CAP_NET_RAW in the network namespace at [`PacketSocket::open`] and nothing after,
+//! so that privileges can be [dropped](privilege::drop_all) in between.
 
-mod blocks;
+mod config;
+mod walk;
+mod interface;
 mod socket;
+mod blocks;
+mod reopening;
+pub mod privilege;
 
 use std::io;
+use std::os::fd::AsFd;
 use std::time::Duration;
 
-use crate::filter::{CompileError, Filter};
+pub use config::{Fanout, FanoutMode, SocketConfig};
+pub use reopening::{LinkState, Reopening};
+
+use crate::filter::{CompileError, Filter, Program};
 use crate::frame::Frame;
 use crate::packet::LinkType;
 use crate::record::Direction;
 use blocks::Mapped;
+use interface::Interface;
 use socket::Socket;
-
-/// What to capture and how much the kernel may buffer.
-///
-/// ```
-/// use ring_capture::afpacket::SocketConfig;
-/// let config = SocketConfig::new("lo").incoming_only(true);
-/// # drop(config);
-/// ```
-#[derive(Clone, Debug)]
-pub struct SocketConfig {
-    interface: String,
-    number: u16,
-    block_bytes: u32,
-    blocks: u32,
-    retire: Duration,
-    incoming_only: bool,
-    filter: Option<Filter>,
-}
-
-impl SocketConfig {
-    /// Captures on the interface of this name.
-    pub fn new(interface: impl Into<String>) -> Self {
-        Self {
-            interface: interface.into(),
-            number: 0,
-            block_bytes: 1 << 20,
-            blocks: 32,
-            retire: Duration::from_millis(20),
-            incoming_only: false,
-            filter: None,
-        }
-    }
-
-    /// The number that [`Frame::interface`] carries: default 0.
-    pub fn number(mut self, number: u16) -> Self {
-        self.number = number;
-        self
-    }
-
-    /// Blocks of the kernel's buffer and the bytes of one: default 32 of 1 MiB. Frames of 64 KiB
-    /// (segmentation offload on loopback) want blocks of 1 MiB at least.
-    pub fn buffer(mut self, blocks: u32, block_bytes: u32) -> Self {
-        (self.blocks, self.block_bytes) = (blocks, block_bytes);
-        self
-    }
-
-    /// How long the kernel may keep a block that is not full: default 20 ms, at least 1 ms.
-    pub fn retire(mut self, after: Duration) -> Self {
-        self.retire = after;
-        self
-    }
-
-    /// Leave out what this host sends: default off. On loopback each packet is seen twice, once
-    /// going out and once coming in; with this, once.
-    pub fn incoming_only(mut self, only: bool) -> Self {
-        self.incoming_only = only;
-        self
-    }
-
-    /// Receive only what matches: the kernel decides, before a packet is copied.
-    pub fn filter(mut self, filter: Filter) -> Self {
-        self.filter = Some(filter);
-        self
-    }
-}
 
 /// Why a packet socket could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -137,16 +83,54 @@ pub struct KernelStats {
     pub freezes: u64,
 }
 
+impl KernelStats {
+    fn plus(&self, more: &Self) -> Self {
+        Self {
+            packets: self.packets + more.packets,
+            dropped: self.dropped + more.dropped,
+            freezes: self.freezes + more.freezes,
+        }
+    }
+}
+
+/// Why a packet socket has nothing to give.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum PollError {
+    /// The interface is down. The socket needs nothing done: packets are back when the interface is.
+    #[error("the interface is down")]
+    Down,
+    /// The interface is gone, from this network namespace at least. [`PacketSocket::rebind`] once
+    /// there is another of its name, or leave it to [`Reopening`].
+    #[error("the interface is gone")]
+    Gone,
+    /// A system call failed.
+    #[error("the packet socket failed")]
+    Io(#[source] io::Error),
+}
+
+impl PollError {
+    /// One word for a metric's label.
+    pub fn label(&self) -> &'static str {
+        match self {
+            Self::Down => "down",
+            Self::Gone => "gone",
+            Self::Io(_) => "io",
+        }
+    }
+}
+
 /// An open packet socket.
+///
+/// It belongs to the network namespace of the thread that opened it, for good.
 #[derive(Debug)]
 pub struct PacketSocket {
     socket: Socket,
     mapped: Mapped,
     next: usize,
-    number: u16,
     link: LinkType,
-    incoming_only: bool,
     stats: KernelStats,
+    config: SocketConfig,
 }
 
 impl PacketSocket {
@@ -157,8 +141,9 @@ impl PacketSocket {
     /// See [`OpenError`]: without privilege, for an unknown interface, or when the kernel refuses
     /// the buffer.
     pub fn open(config: &SocketConfig) -> Result<Self, OpenError> {
+        let mut config = config.clone();
         let socket = Socket::new()?;
-        let interface = socket.find(&config.interface)?;
+        let Interface { index, link } = interface::find(socket.as_fd(), &config.interface)?;
         if config.incoming_only {
             // Linux 4.20; before it, `incoming_only` is kept below, packet by packet.
             socket.ignore_outgoing();
@@ -167,20 +152,57 @@ impl PacketSocket {
         socket.request_ring(config.block_bytes, config.blocks, retire_ms)?;
         let mapped = Mapped::new(&socket, config.blocks as usize, config.block_bytes as usize)
             .map_err(|source| OpenError::Call { call: "mmap", source })?;
-        if let Some(filter) = &config.filter {
-            // Before `bind`, so that nothing else is ever received.
-            socket.attach(&filter.compile(interface.link, WHOLE_FRAMES)?)?;
+        let program = compile(config.filter.as_ref(), link)?;
+        // Before `bind`, so that nothing else is ever received.
+        match (config.fanout, &program) {
+            // Nor what other members of the group have, before this one is a member too.
+            (Some(_), _) => socket.attach_deaf()?,
+            (None, Some(program)) => socket.attach(Some(program))?,
+            (None, None) => {}
         }
-        socket.bind(interface.index)?;
-        Ok(Self {
-            socket,
-            mapped,
-            next: 0,
-            number: config.number,
-            link: interface.link,
-            incoming_only: config.incoming_only,
-            stats: KernelStats::default(),
-        })
+        bind(&socket, index, &config)?;
+        if let Some(fanout) = &mut config.fanout {
+            fanout.group = Some(socket.join(*fanout, config.incoming_only)?);
+            socket.attach(program.as_ref())?;
+        }
+        Ok(Self { socket, mapped, next: 0, link, stats: KernelStats::default(), config })
+    }
+
+    /// Opens `count` sockets that share the packets, for a thread each: a group as
+    /// [`SocketConfig::fanout`] says, by flow with rollover unless it does.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open); and where the group's number is taken for something else.
+    pub fn open_many(config: &SocketConfig, count: usize) -> Result<Vec<Self>, OpenError> {
+        let mut config = config.clone().fanout(config.fanout.unwrap_or_default());
+        let mut sockets = Vec::with_capacity(count);
+        for _ in 0..count {
+            let socket = Self::open(&config)?;
+            // The first one's number is everybody's.
+            config.fanout = socket.config.fanout;
+            sockets.push(socket);
+        }
+        Ok(sockets)
+    }
+
+    /// Binds to the interface that has the name now, after the one before has [gone](PollError::Gone).
+    /// Buffer, filter and counts stay; no privilege is needed. What the kernel had handed over of the
+    /// old interface is to be [polled](Self::poll) before.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError::NoInterface`] until there is one of that name. A member of a fanout group cannot
+    /// be bound anew, the kernel says `EINVAL`: drop it and open another.
+    pub fn rebind(&mut self) -> Result<(), OpenError> {
+        let Interface { index, link } =
+            interface::find(self.socket.as_fd(), &self.config.interface)?;
+        if link != self.link {
+            self.socket.attach(compile(self.config.filter.as_ref(), link)?.as_ref())?;
+        }
+        bind(&self.socket, index, &self.config)?;
+        self.link = link;
+        Ok(())
     }
 
     /// Receives only what matches from now on. Packets already handed over by the kernel may be of
@@ -190,7 +212,9 @@ impl PacketSocket {
     ///
     /// When the filter cannot be compiled for this interface, or the kernel refuses it.
     pub fn set_filter(&mut self, filter: &Filter) -> Result<(), OpenError> {
-        self.socket.attach(&filter.compile(self.link, WHOLE_FRAMES)?)
+        self.socket.attach(compile(Some(filter), self.link)?.as_ref())?;
+        self.config.filter = Some(filter.clone());
+        Ok(())
     }
 
     /// What its frames start with.
@@ -198,27 +222,39 @@ impl PacketSocket {
         self.link
     }
 
+    /// The number of its fanout group.
+    pub fn group(&self) -> Option<u16> {
+        self.config.fanout.and_then(|fanout| fanout.group)
+    }
+
     /// Waits for packets up to `timeout`, hands each to `take`, gives the memory back to the
     /// kernel. Returns how many there were: 0 after a time-out or a signal.
     ///
+    /// One system call when it has to wait, none when packets are there, three more after waiting in
+    /// vain, to see why.
+    ///
     /// # Errors
     ///
-    /// When the interface is down (`NetworkDown`) or gone.
+    /// When the interface is down or gone: at once when that happens, then after each wait in vain
+    /// for as long as it lasts. Packets from before it are still to be had.
     pub fn poll(
         &mut self,
         timeout: Duration,
         mut take: impl FnMut(&Frame<'_>),
-    ) -> io::Result<usize> {
+    ) -> Result<usize, PollError> {
         let mut packets = 0;
         if !self.mapped.ready(self.next) {
             self.socket.wait(timeout)?;
+            if !self.mapped.ready(self.next) {
+                return self.check().map(|()| 0);
+            }
         }
         // At most one round, so that a flood cannot keep the caller here for ever.
         for _ in 0..self.mapped.count() {
             let Some(mut block) = self.mapped.take(self.next) else { break };
             while let Some(packet) = block.next() {
                 let direction = match packet.outgoing {
-                    true if self.incoming_only => continue,
+                    true if self.config.incoming_only => continue,
                     true => Direction::Outbound,
                     false => Direction::Inbound,
                 };
@@ -227,7 +263,7 @@ impl PacketSocket {
                     timestamp_ns: packet.timestamp_ns,
                     original_len: packet.original_len,
                     link: self.link,
-                    interface: self.number,
+                    interface: self.config.number,
                     direction,
                     bytes: packet.bytes,
                 });
@@ -238,18 +274,38 @@ impl PacketSocket {
         Ok(packets)
     }
 
+    /// Whether the interface is there and up: three system calls.
+    ///
+    /// # Errors
+    ///
+    /// When it is not, or cannot be asked.
+    pub fn check(&self) -> Result<(), PollError> {
+        self.socket.check()
+    }
+
     /// Counts since the socket was opened: one system call.
     ///
     /// # Errors
     ///
     /// What `getsockopt` says.
     pub fn stats(&mut self) -> io::Result<KernelStats> {
-        let fresh = self.socket.statistics()?;
-        self.stats.packets += fresh.packets;
-        self.stats.dropped += fresh.dropped;
-        self.stats.freezes += fresh.freezes;
+        self.stats = self.stats.plus(&self.socket.statistics()?);
         Ok(self.stats)
     }
+}
+
+fn compile(filter: Option<&Filter>, link: LinkType) -> Result<Option<Program>, CompileError> {
+    filter.map(|filter| filter.compile(link, WHOLE_FRAMES)).transpose()
+}
+
+fn bind(socket: &Socket, index: i32, config: &SocketConfig) -> Result<(), OpenError> {
+    // Between the look at its name and this, it may have gone.
+    let gone = |error| match error {
+        OpenError::NoInterface(_) => OpenError::NoInterface(config.interface.clone()),
+        other => other,
+    };
+    socket.bind(index).map_err(gone)?;
+    if config.promiscuous { socket.promiscuous(index).map_err(gone) } else { Ok(()) }
 }
 
 /// The snaplen that cuts nothing: a quarter of a mebibyte, as tcpdump has it.

@@ -1,23 +1,19 @@
 //! The system calls of a packet socket. All unsafe here is a call into the kernel with pointers to
 //! plain structures of ours and their true sizes.
 
-use std::ffi::CString;
 use std::io;
-use std::os::fd::{AsRawFd, FromRawFd, OwnedFd, RawFd};
+use std::os::fd::{AsFd, AsRawFd, BorrowedFd, FromRawFd, OwnedFd, RawFd};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use super::{KernelStats, OpenError};
+use super::config::{Fanout, FanoutMode};
+use super::walk::TAG_BYTES;
+use super::{KernelStats, OpenError, PollError, interface};
 use crate::filter::Program;
-use crate::packet::LinkType;
 
 #[derive(Debug)]
 pub(super) struct Socket {
     fd: OwnedFd,
-}
-
-pub(super) struct Interface {
-    pub(super) index: i32,
-    pub(super) link: LinkType,
 }
 
 impl Socket {
@@ -37,7 +33,7 @@ impl Socket {
         let version = libc::tpacket_versions::TPACKET_V3 as libc::c_int;
         socket.set(libc::PACKET_VERSION, &version, "PACKET_VERSION")?;
         // Room in front of each frame to put a VLAN tag back that the kernel took out.
-        socket.set(libc::PACKET_RESERVE, &VLAN_TAG_BYTES, "PACKET_RESERVE")?;
+        socket.set(libc::PACKET_RESERVE, &(TAG_BYTES as u32), "PACKET_RESERVE")?;
         Ok(socket)
     }
 
@@ -56,7 +52,7 @@ impl Socket {
             tp_block_nr: blocks,
             // V3 packs frames of any size; the kernel only wants the numbers to agree.
             tp_frame_size: FRAME_BYTES,
-            tp_frame_nr: block_bytes / FRAME_BYTES * blocks,
+            tp_frame_nr: (block_bytes / FRAME_BYTES).saturating_mul(blocks),
             tp_retire_blk_tov: retire_ms,
             tp_sizeof_priv: 0,
             tp_feature_req_word: 0,
@@ -64,65 +60,85 @@ impl Socket {
         self.set(libc::PACKET_RX_RING, &request, "PACKET_RX_RING")
     }
 
-    /// Hands a filter to the kernel, in place of the one before.
-    pub(super) fn attach(&self, program: &Program) -> Result<(), OpenError> {
+    /// Hands a filter to the kernel, in place of the one before; `None` receives everything.
+    pub(super) fn attach(&self, program: Option<&Program>) -> Result<(), OpenError> {
+        let Some(program) = program else {
+            let detached = self.set_at(libc::SOL_SOCKET, libc::SO_DETACH_FILTER, &0_i32);
+            return match detached {
+                Err(error) if error.raw_os_error() != Some(libc::ENOENT) => {
+                    Err(OpenError::Call { call: "SO_DETACH_FILTER", source: error })
+                }
+                // There was none.
+                _ => Ok(()),
+            };
+        };
         let instructions = program.instructions().iter();
-        let mut instructions: Vec<libc::sock_filter> = instructions
-            .map(|i| libc::sock_filter { code: i.code, jt: i.jt, jf: i.jf, k: i.k })
-            .collect();
+        self.attach_all(
+            instructions
+                .map(|i| libc::sock_filter { code: i.code, jt: i.jt, jf: i.jf, k: i.k })
+                .collect(),
+        )
+    }
+
+    /// A filter that nothing passes.
+    pub(super) fn attach_deaf(&self) -> Result<(), OpenError> {
+        let code = (libc::BPF_RET | libc::BPF_K) as u16;
+        self.attach_all(vec![libc::sock_filter { code, jt: 0, jf: 0, k: 0 }])
+    }
+
+    fn attach_all(&self, mut instructions: Vec<libc::sock_filter>) -> Result<(), OpenError> {
         let program = libc::sock_fprog {
             // At most 4,096: the compiler sees to it.
             len: instructions.len() as u16,
+            // The kernel copies them; they outlive the call.
             filter: instructions.as_mut_ptr(),
         };
-        // SAFETY: a `sock_fprog` and its size; it points to `len` instructions that outlive the
-        // call, which copies them.
-        let done = unsafe {
-            libc::setsockopt(
-                self.raw(),
-                libc::SOL_SOCKET,
-                libc::SO_ATTACH_FILTER,
-                (&raw const program).cast(),
-                size_of_val(&program) as u32,
-            )
-        };
-        if done < 0 {
-            let source = io::Error::last_os_error();
-            return Err(OpenError::Call { call: "SO_ATTACH_FILTER", source });
-        }
-        Ok(())
+        self.set_at(libc::SOL_SOCKET, libc::SO_ATTACH_FILTER, &program)
+            .map_err(|source| OpenError::Call { call: "SO_ATTACH_FILTER", source })
     }
 
-    /// An interface's index and what its frames start with.
-    pub(super) fn find(&self, name: &str) -> Result<Interface, OpenError> {
-        let unknown = || OpenError::NoInterface(name.to_owned());
-        let c_name = CString::new(name).map_err(|_| unknown())?;
-        // SAFETY: `c_name` is a NUL-terminated string that outlives the call.
-        let index = unsafe { libc::if_nametoindex(c_name.as_ptr()) };
-        if index == 0 || c_name.as_bytes().len() >= libc::IFNAMSIZ {
-            return Err(unknown());
-        }
-        // SAFETY: all-zero bytes are a valid `ifreq`.
-        let mut request: libc::ifreq = unsafe { std::mem::zeroed() };
-        for (to, from) in request.ifr_name.iter_mut().zip(c_name.as_bytes()) {
-            *to = *from as libc::c_char;
-        }
-        // SAFETY: SIOCGIFHWADDR reads the name from and writes the address to an `ifreq`.
-        let done = unsafe { libc::ioctl(self.raw(), libc::SIOCGIFHWADDR, &raw mut request) };
-        if done < 0 {
-            let source = io::Error::last_os_error();
-            return Err(OpenError::Call { call: "SIOCGIFHWADDR", source });
-        }
-        // SAFETY: SIOCGIFHWADDR filled this member of the union.
-        let hardware = unsafe { request.ifr_ifru.ifru_hwaddr.sa_family };
-        let link = match hardware {
-            libc::ARPHRD_ETHER | libc::ARPHRD_LOOPBACK => LinkType::Ethernet,
-            libc::ARPHRD_NONE | libc::ARPHRD_PPP => LinkType::Raw,
-            hardware => {
-                return Err(OpenError::UnknownLink { interface: name.to_owned(), hardware });
-            }
+    /// Joins a group, which it must be bound for; without a number, a new one. Returns the number.
+    pub(super) fn join(&self, fanout: Fanout, incoming_only: bool) -> Result<u16, OpenError> {
+        let mode = match fanout.mode {
+            FanoutMode::Hash => libc::PACKET_FANOUT_HASH,
+            FanoutMode::LoadBalance => libc::PACKET_FANOUT_LB,
+            FanoutMode::Cpu => libc::PACKET_FANOUT_CPU,
         };
-        Ok(Interface { index: index as i32, link })
+        let rollover = if fanout.rollover { libc::PACKET_FANOUT_FLAG_ROLLOVER } else { 0 };
+        // The group has a hook of its own, which knows nothing of its members' options.
+        let ignore = if incoming_only { libc::PACKET_FANOUT_FLAG_IGNORE_OUTGOING } else { 0 };
+        let flags = mode | rollover | ignore;
+        let set = |group: u16, flags: u32| {
+            let both = u32::from(group) | flags << 16;
+            self.set(libc::PACKET_FANOUT, &both, "PACKET_FANOUT").map(|()| group)
+        };
+        if let Some(group) = fanout.group {
+            return set(group, flags);
+        }
+        if set(0, flags | libc::PACKET_FANOUT_FLAG_UNIQUEID).is_ok() {
+            return self.group();
+        }
+        // Before Linux 4.11 the kernel has no unique numbers; processes do, nearly.
+        let nth = GROUPS.fetch_add(1, Ordering::Relaxed);
+        set((std::process::id() as u16).wrapping_add(nth << 8), flags)
+    }
+
+    fn group(&self) -> Result<u16, OpenError> {
+        let both: u32 = self
+            .option(libc::SOL_PACKET, libc::PACKET_FANOUT)
+            .map_err(|source| OpenError::Call { call: "PACKET_FANOUT", source })?;
+        Ok(both as u16)
+    }
+
+    /// Asks the interface for other hosts' packets, until the socket is closed or the interface gone.
+    pub(super) fn promiscuous(&self, index: i32) -> Result<(), OpenError> {
+        let request = libc::packet_mreq {
+            mr_ifindex: index,
+            mr_type: libc::PACKET_MR_PROMISC as u16,
+            mr_alen: 0,
+            mr_address: [0; 8],
+        };
+        self.set(libc::PACKET_ADD_MEMBERSHIP, &request, "PACKET_ADD_MEMBERSHIP")
     }
 
     pub(super) fn bind(&self, index: i32) -> Result<(), OpenError> {
@@ -136,13 +152,41 @@ impl Socket {
             libc::bind(self.raw(), (&raw const address).cast(), size_of_val(&address) as u32)
         };
         if done < 0 {
-            return Err(OpenError::Call { call: "bind", source: io::Error::last_os_error() });
+            let source = io::Error::last_os_error();
+            return Err(match source.raw_os_error() {
+                Some(libc::ENODEV | libc::ENXIO) => OpenError::NoInterface(String::new()),
+                _ => OpenError::Call { call: "bind", source },
+            });
         }
         Ok(())
     }
 
+    /// The index of the interface it is bound to; -1 once that is gone.
+    fn bound_to(&self) -> io::Result<i32> {
+        // SAFETY: all-zero bytes are a valid `sockaddr_ll`.
+        let mut address: libc::sockaddr_ll = unsafe { std::mem::zeroed() };
+        let mut length = size_of_val(&address) as u32;
+        // SAFETY: a `sockaddr_ll` and its size; the kernel writes no more than that.
+        let done =
+            unsafe { libc::getsockname(self.raw(), (&raw mut address).cast(), &raw mut length) };
+        if done < 0 { Err(io::Error::last_os_error()) } else { Ok(address.sll_ifindex) }
+    }
+
+    /// Whether its interface is there and up: three system calls.
+    pub(super) fn check(&self) -> Result<(), PollError> {
+        let index = self.bound_to().map_err(PollError::Io)?;
+        if index < 0 {
+            return Err(PollError::Gone);
+        }
+        match interface::is_up(self.fd.as_fd(), index).map_err(PollError::Io)? {
+            Some(true) => Ok(()),
+            Some(false) => Err(PollError::Down),
+            None => Err(PollError::Gone),
+        }
+    }
+
     /// Waits until the kernel has handed a block over; a time-out or a signal is no error.
-    pub(super) fn wait(&self, timeout: Duration) -> io::Result<()> {
+    pub(super) fn wait(&self, timeout: Duration) -> Result<(), PollError> {
         let mut poll = libc::pollfd { fd: self.raw(), events: libc::POLLIN, revents: 0 };
         let timeout_ms = timeout.as_millis().min(i32::MAX as u128) as i32;
         // SAFETY: one `pollfd`, and the count says one.
@@ -150,16 +194,18 @@ impl Socket {
             let error = io::Error::last_os_error();
             return match error.kind() {
                 io::ErrorKind::Interrupted => Ok(()),
-                _ => Err(error),
+                _ => Err(PollError::Io(error)),
             };
         }
-        if poll.revents & libc::POLLERR != 0 {
-            let code: libc::c_int = self.option(libc::SOL_SOCKET, libc::SO_ERROR)?;
-            if code != 0 {
-                return Err(io::Error::from_raw_os_error(code));
-            }
+        if poll.revents & libc::POLLERR == 0 {
+            return Ok(());
         }
-        Ok(())
+        match self.option(libc::SOL_SOCKET, libc::SO_ERROR).map_err(PollError::Io)? {
+            0 => Ok(()),
+            // Said once, when it goes down; it may be gone or up again by now.
+            libc::ENETDOWN => Err(self.check().err().unwrap_or(PollError::Down)),
+            code => Err(PollError::Io(io::Error::from_raw_os_error(code))),
+        }
     }
 
     /// What was counted since the last call: reading sets the kernel's counters to zero.
@@ -178,20 +224,23 @@ impl Socket {
     }
 
     fn set<T>(&self, option: i32, value: &T, call: &'static str) -> Result<(), OpenError> {
-        // SAFETY: a pointer to a `T` and its size; each option is set with the type it takes.
+        self.set_at(libc::SOL_PACKET, option, value)
+            .map_err(|source| OpenError::Call { call, source })
+    }
+
+    fn set_at<T>(&self, level: i32, option: i32, value: &T) -> io::Result<()> {
+        // SAFETY: a pointer to a `T` and its size; each option is set with the type it takes, and
+        // what that points to in turn outlives the call.
         let done = unsafe {
             libc::setsockopt(
                 self.raw(),
-                libc::SOL_PACKET,
+                level,
                 option,
                 (&raw const *value).cast(),
                 size_of::<T>() as u32,
             )
         };
-        if done < 0 {
-            return Err(OpenError::Call { call, source: io::Error::last_os_error() });
-        }
-        Ok(())
+        if done < 0 { Err(io::Error::last_os_error()) } else { Ok(()) }
     }
 
     /// Reads an option whose type is `T`: plain integers, for which all-zero bytes are valid.
@@ -207,5 +256,12 @@ impl Socket {
     }
 }
 
-pub(super) const VLAN_TAG_BYTES: u32 = 4;
+impl AsFd for Socket {
+    fn as_fd(&self) -> BorrowedFd<'_> {
+        self.fd.as_fd()
+    }
+}
+
+/// Groups that this process has numbered by itself.
+static GROUPS: AtomicU16 = AtomicU16::new(0);
 const FRAME_BYTES: u32 = 2048;

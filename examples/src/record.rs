@@ -2,9 +2,10 @@
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
+use std::str::FromStr;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
@@ -12,9 +13,12 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use log_pipeline::cursor::Start;
 use log_pipeline::net::{Config as LogConfig, Pipeline, Subscription, TcpConfig};
 use metrics_exporter_prometheus::PrometheusBuilder;
-use ring_capture::afpacket::{KernelStats, PacketSocket, SocketConfig};
+use ring_capture::afpacket::privilege::{self, User};
+use ring_capture::afpacket::{KernelStats, LinkState, PacketSocket, Reopening, SocketConfig};
 use ring_capture::filter::Filter;
-use ring_capture::{Config, Quota, Recorder, Ring, StoreError, Tap};
+use ring_capture::{
+    Config, Fixed, Quota, Recorder, Ring, Snaplen, StoreError, Tap, TlsHandshakes, Whole,
+};
 use tls_probe::{LinkType, Table};
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -38,6 +42,16 @@ pub struct Args {
     /// Memory of the ring
     #[arg(long, value_name = "SIZE", default_value = "256MiB")]
     pub ring: ByteSize,
+    /// Threads that capture, each with its share of the flows and of the ring
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub fanout: u8,
+    /// How much of each packet to keep: `whole`, `handshakes` (of each flow the first 16 KiB, headers
+    /// after), or a number of bytes
+    #[arg(long, value_name = "POLICY", default_value = "whole")]
+    pub snaplen: Keep,
+    /// Become this user once the sockets are open; all capabilities are given up in any case
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
     /// Disk space for the flights; the oldest make room
     #[arg(long, value_name = "SIZE", default_value = "1GiB")]
     pub quota: ByteSize,
@@ -50,6 +64,42 @@ pub struct Args {
     /// Serve metrics for Prometheus here, at /metrics
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,
+}
+
+/// How much of each packet goes into the ring.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Keep {
+    /// All of it.
+    Whole,
+    /// Handshakes whole, headers after.
+    Handshakes,
+    /// The first bytes.
+    Bytes(usize),
+}
+
+impl FromStr for Keep {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Self, String> {
+        match text {
+            "whole" => Ok(Self::Whole),
+            "handshakes" => Ok(Self::Handshakes),
+            bytes => bytes
+                .parse()
+                .map(Self::Bytes)
+                .map_err(|_| "give `whole`, `handshakes` or a number of bytes".to_owned()),
+        }
+    }
+}
+
+impl Keep {
+    fn policy(self) -> Box<dyn Snaplen + Send> {
+        match self {
+            Self::Whole => Box::new(Whole),
+            Self::Handshakes => Box::new(TlsHandshakes::default()),
+            Self::Bytes(bytes) => Box::new(Fixed(bytes)),
+        }
+    }
 }
 
 /// Records until SIGINT or SIGTERM, then completes what is under way.
@@ -68,9 +118,17 @@ pub fn run(args: &Args) -> Result<()> {
     let config = SocketConfig::new(&args.interface).filter(filter);
     // On loopback each packet is seen twice, going out and coming in.
     let config = config.incoming_only(args.interface == "lo");
-    let socket = PacketSocket::open(&config)?;
-    let (ring, mut producers) = Ring::new(&Config::default().bytes(args.ring.as_u64() as usize))
-        .with_context(|| format!("cannot make a ring of {}", args.ring))?;
+    let threads = usize::from(args.fanout);
+    let sockets = match threads {
+        1 => vec![PacketSocket::open(&config)?],
+        _ => PacketSocket::open_many(&config, threads)?,
+    };
+    // Before any thread is started, and before anything of others is read.
+    let user = args.user.as_deref().map(User::named).transpose()?;
+    privilege::drop_all(user).context("giving up privileges")?;
+    let sizes = Config::default().bytes(args.ring.as_u64() as usize).producers(threads);
+    let (ring, producers) =
+        Ring::new(&sizes).with_context(|| format!("cannot make a ring of {}", args.ring))?;
     let quota = Quota { max_bytes: args.quota.as_u64(), ..Quota::default() };
     let flights = FlightFolder::open(&args.out, quota, facts)?;
     let (slow_to, slow_from) = crossbeam_channel::bounded(4096);
@@ -86,16 +144,22 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(address) = args.metrics {
         serve_metrics(&runtime, address, ring.clone(), Arc::clone(&shared))?;
     }
-    let capture = {
-        let (shared, tap, slow) = (Arc::clone(&shared), Tap::new(producers.remove(0)), args.slow);
-        std::thread::Builder::new()
-            .name("capture".into())
-            .spawn(move || Capture::new(tap, slow, slow_to, &shared).run(socket))?
-    };
+    let mut captures = Vec::new();
+    for (socket, producer) in sockets.into_iter().zip(producers) {
+        let (shared, slow, to) = (Arc::clone(&shared), args.slow, slow_to.clone());
+        let tap = Tap::with_snaplen(producer, args.snaplen.policy());
+        let capture = move || Capture::new(tap, slow, to, &shared).run(socket.into());
+        captures.push(std::thread::Builder::new().name("capture".into()).spawn(capture)?);
+    }
+    drop(slow_to);
     tracing::info!(interface = args.interface, ring = %args.ring, "recording");
     let written = record(&slow_from, flights, &ring, &shared);
     shared.stop.store(true, Ordering::Relaxed);
-    let captured = capture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+    let mut captured = Ok(());
+    for capture in captures {
+        let ended = capture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
+        captured = captured.and(ended);
+    }
     if let Some(pipeline) = pipeline {
         runtime.block_on(pipeline.shutdown()).context("ending the log")?;
     }
@@ -132,7 +196,7 @@ impl Shared {
 
 /// The capturing thread: every packet into the ring and past the probe.
 struct Capture<'a> {
-    tap: Tap,
+    tap: Tap<Box<dyn Snaplen + Send>>,
     table: Table,
     slow: Duration,
     to: Sender<SlowHandshake>,
@@ -140,22 +204,31 @@ struct Capture<'a> {
 }
 
 impl<'a> Capture<'a> {
-    fn new(tap: Tap, slow: Duration, to: Sender<SlowHandshake>, shared: &'a Shared) -> Self {
+    fn new(
+        tap: Tap<Box<dyn Snaplen + Send>>,
+        slow: Duration,
+        to: Sender<SlowHandshake>,
+        shared: &'a Shared,
+    ) -> Self {
         Self { tap, table: Table::new(tls_probe::Config::default()), slow, to, shared }
     }
 
-    fn run(mut self, mut socket: PacketSocket) -> Result<()> {
-        let link = LinkType::of(socket.link().number().into());
+    fn run(mut self, mut socket: Reopening) -> Result<()> {
+        let (mut state, mut dropped) = (LinkState::Up, 0);
         while !self.shared.stop.load(Ordering::Relaxed) {
-            socket.poll(POLL, |frame| {
+            socket.poll(Instant::now(), POLL, |frame| {
                 self.shared.seen.fetch_add(1, Ordering::Relaxed);
                 if self.tap.push(frame).is_err() {
                     self.shared.dropped_by_ring.fetch_add(1, Ordering::Relaxed);
                 }
-                if let Some(link) = link {
+                if let Some(link) = LinkType::of(frame.link.number().into()) {
                     self.table.packet(frame.timestamp_ns, link, frame.bytes, frame.original_len);
                 }
             })?;
+            if state != socket.state() {
+                state = socket.state();
+                tracing::warn!(?state, "the interface has changed");
+            }
             self.table.expire(unix_ns());
             while let Some(report) = self.table.poll_report() {
                 match SlowHandshake::of(&report) {
@@ -165,7 +238,10 @@ impl<'a> Capture<'a> {
                     _ => {}
                 }
             }
-            self.shared.dropped_by_kernel.store(socket.stats()?.dropped, Ordering::Relaxed);
+            // A sum over all threads: each adds what is new.
+            let total = socket.stats()?.dropped;
+            self.shared.dropped_by_kernel.fetch_add(total - dropped, Ordering::Relaxed);
+            dropped = total;
         }
         Ok(())
     }

@@ -57,7 +57,8 @@ fn what_the_demo_recorded_of_itself_the_recorder_recorded_too() {
     let (port, folder) = (free_port(), tempfile::tempdir().expect("a folder"));
     let (ours, theirs) = (folder.path().join("run"), folder.path().join("demo"));
     let metrics = format!("127.0.0.1:{}", free_port());
-    let child = recorder(port, &ours, &["--metrics", &metrics]);
+    let child =
+        recorder(port, &ours, &["--metrics", &metrics, "--fanout", "2", "--snaplen", "handshakes"]);
     let mut demo = Command::new(RECORDER);
     demo.args(["demo", "--capture", "socket", "--seconds", "5", "--rate", "60", "--out"]);
     let output = run(demo.arg(&theirs).args(["--port", &port.to_string()]));

@@ -1,7 +1,5 @@
 //! A network namespace of a test's own, where the kernel permits one, with a pair of veths in it.
 
-#![allow(dead_code, reason = "each test uses its part")]
-
 use std::error::Error;
 use std::io::{self, ErrorKind, Write};
 use std::net::UdpSocket;

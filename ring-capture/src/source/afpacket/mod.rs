@@ -2,7 +2,31 @@
 //!
 //! One system call a wait, none a packet: the kernel fills blocks of shared memory and hands them
 //! over whole. Needs CAP_NET_RAW in the network namespace at [`PacketSocket::open`] and nothing after,
-//! so that privileges can be [dropped](privilege::drop_all) in between.
+//! so that privileges can be [dropped](privilege::drop_all) afterwards.
+//!
+//! ```no_run
+//! use std::time::{Duration, Instant};
+//! use ring_capture::afpacket::{PacketSocket, Reopening, SocketConfig, privilege};
+//! use ring_capture::{Config, Ring, Tap, TlsHandshakes};
+//!
+//! let sockets = PacketSocket::open_many(&SocketConfig::new("eth0"), 2)?;
+//! // Before any thread is started.
+//! privilege::drop_all(Some(privilege::User::named("nobody")?))?;
+//! let (_ring, producers) = Ring::new(&Config::default().producers(2))?;
+//! for (socket, producer) in sockets.into_iter().zip(producers) {
+//!     let mut socket = Reopening::from(socket);
+//!     let mut tap = Tap::with_snaplen(producer, TlsHandshakes::default());
+//!     std::thread::spawn(move || -> std::io::Result<()> {
+//!         loop {
+//!             socket.poll(Instant::now(), Duration::from_millis(100), |frame| {
+//!                 // Counted by the ring, should it fail.
+//!                 let _ = tap.push(frame);
+//!             })?;
+//!         }
+//!     });
+//! }
+//! # Ok::<(), Box<dyn std::error::Error>>(())
+//! ```
 
 mod config;
 mod walk;

@@ -168,9 +168,10 @@ impl Pipeline {
         path: impl AsRef<Path>,
         start: Start,
     ) -> Result<(), SinkError> {
+        // Before the cursor, which would hold the log for a sink that never ran.
+        let (file, plain) = sink_file::open(path.as_ref())?;
         let cursor = Cursor::open(&self.intake.wal, name, start)?;
         let state = Arc::new(SinkState::new(name, cursor.committed()));
-        let (file, plain) = sink_file::open(path.as_ref())?;
         let sync = plain && self.durable;
         let sink = FileSink { cursor, state: Arc::clone(&state), policy: self.policy, file, sync };
         let (end, ended) = oneshot::channel();

@@ -53,6 +53,7 @@ fn a_torn_tail_is_cut_at_every_byte() {
             let wal = Wal::open(sim.after(After::PowerCut), Config::default()).unwrap();
             assert_eq!(wal.stats().torn_bytes, 0);
             assert_eq!(read(&wal, "b"), [&b"first"[..], b"second", b"next"]);
+            assert_eq!(wal.stats().quarantined, 0);
         }
     }
 }

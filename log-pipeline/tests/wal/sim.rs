@@ -8,7 +8,10 @@ use std::sync::{Arc, Mutex, MutexGuard};
 use log_pipeline::wal::{File, Storage};
 
 #[derive(Debug, Clone, Default)]
-pub(crate) struct Sim(Arc<Mutex<World>>);
+pub(crate) struct Sim {
+    world: Arc<Mutex<World>>,
+    sync_gate: Arc<Mutex<()>>,
+}
 
 #[derive(Debug, Default)]
 struct World {
@@ -26,6 +29,8 @@ struct World {
 struct Contents {
     cached: Vec<u8>,
     durable: Vec<u8>,
+    /// A sync failed: the kernel believes the pages clean and will not write them again.
+    forgotten: bool,
 }
 
 /// How the storage deceives.
@@ -37,7 +42,7 @@ pub(crate) enum Fault {
     SyncDataLies,
     /// `sync_dir` says yes and does nothing.
     SyncDirLies,
-    /// `sync_data` fails once at the given call from now and forgets what it was to write.
+    /// `sync_data` fails once, at the given call from now; later calls succeed and do nothing.
     SyncDataFails(u32),
     /// Writing fails: no space.
     Full,
@@ -57,6 +62,11 @@ pub(crate) enum After {
 impl Sim {
     pub(crate) fn crash_at(&self, operation: u64) {
         self.world().crash_at = Some(operation);
+    }
+
+    /// No `sync_data` ends while this is held.
+    pub(crate) fn hold_syncs(&self) -> MutexGuard<'_, ()> {
+        self.sync_gate.lock().unwrap()
     }
 
     pub(crate) fn operations(&self) -> u64 {
@@ -109,15 +119,25 @@ impl Sim {
                 After::PowerCut => file.durable.clone(),
                 After::Torn(_) => torn(file, &mut chance),
             };
-            Contents { cached: contents.clone(), durable: contents }
+            let durable = match after {
+                After::Kill => file.durable.clone(),
+                _ => contents.clone(),
+            };
+            Contents {
+                cached: contents,
+                durable,
+                forgotten: file.forgotten && after == After::Kill,
+            }
         });
         let files = files.collect();
-        let durable_names = names.clone();
-        Self(Arc::new(Mutex::new(World { names, durable_names, files, ..World::default() })))
+        let durable_names =
+            if after == After::Kill { world.durable_names.clone() } else { names.clone() };
+        let world = World { names, durable_names, files, ..World::default() };
+        Self { world: Arc::new(Mutex::new(world)), sync_gate: Arc::default() }
     }
 
     fn world(&self) -> MutexGuard<'_, World> {
-        self.0.lock().unwrap()
+        self.world.lock().unwrap()
     }
 }
 
@@ -239,22 +259,23 @@ impl File for Handle {
     }
 
     fn sync_data(&self) -> io::Result<()> {
+        let _gate = self.sim.sync_gate.lock().unwrap();
         let mut world = self.sim.world();
         world.operate()?;
         match world.fault {
             Fault::SyncDataLies => return Ok(()),
             Fault::SyncDataFails(0) => {
                 world.fault = Fault::None;
-                // The kernel drops the dirty pages and remembers nothing.
-                let durable = world.files[self.file].durable.clone();
-                world.files[self.file].cached = durable;
+                world.files[self.file].forgotten = true;
                 return Err(io::Error::other("input/output error"));
             }
             Fault::SyncDataFails(calls) => world.fault = Fault::SyncDataFails(calls - 1),
             _ => {}
         }
         let file = &mut world.files[self.file];
-        file.durable.clone_from(&file.cached);
+        if !file.forgotten {
+            file.durable.clone_from(&file.cached);
+        }
         Ok(())
     }
 }

@@ -216,8 +216,7 @@ impl<'a> Capture<'a> {
     fn run(mut self, mut socket: Reopening) -> Result<()> {
         let (mut state, mut dropped) = (LinkState::Up, 0);
         while !self.shared.stop.load(Ordering::Relaxed) {
-            socket.poll(Instant::now(), POLL, |frame| {
-                self.shared.seen.fetch_add(1, Ordering::Relaxed);
+            let seen = socket.poll(Instant::now(), POLL, |frame| {
                 if self.tap.push(frame).is_err() {
                     self.shared.dropped_by_ring.fetch_add(1, Ordering::Relaxed);
                 }
@@ -225,6 +224,7 @@ impl<'a> Capture<'a> {
                     self.table.packet(frame.timestamp_ns, link, frame.bytes, frame.original_len);
                 }
             })?;
+            self.shared.seen.fetch_add(seen as u64, Ordering::Relaxed);
             if state != socket.state() {
                 state = socket.state();
                 tracing::warn!(?state, "the interface has changed");
@@ -257,7 +257,8 @@ fn record(
     let mut recorder = Recorder::default();
     loop {
         let stopping = shared.stop.load(Ordering::Relaxed);
-        match slow.recv_timeout(TICK) {
+        let tick = if recorder.stats().active > 0 { TICK } else { IDLE_TICK };
+        match slow.recv_timeout(tick) {
             Ok(handshake) => {
                 if let Err(reason) = recorder.trigger(handshake.trigger()) {
                     tracing::debug!(%reason, client = %handshake.client, "not recorded");
@@ -381,4 +382,6 @@ fn unix_ns() -> u64 {
 const LOST_TRIGGERS: &str = "recorder_lost_triggers_total";
 const POLL: Duration = Duration::from_millis(50);
 const TICK: Duration = Duration::from_millis(20);
+/// While nothing is being recorded there is nothing to follow, only the end to notice.
+const IDLE_TICK: Duration = Duration::from_millis(200);
 const HANDOVER: Duration = Duration::from_millis(100);

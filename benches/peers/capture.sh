@@ -3,7 +3,7 @@
 #
 # usage: capture.sh [RUNS.jsonl]      (root; prints a table, keeps one line of JSON a run)
 #   SECONDS_EACH=5 ROUNDS=3 SIZES="64 1500" RATES="50000 100000" BUFFER_MIB=32
-#   PROGRAMS="recorder tcpdump dumpcap" FILTER="tcp port 443" RECORDER_OPTIONS="…"
+#   PROGRAMS="recorder recorder-handshakes tcpdump dumpcap" FILTER="tcp port 443" RECORDER_OPTIONS="…"
 #
 # Two network namespaces and a veth between them; our own sender in one, pinned to one processor, the
 # program under test in the other, pinned to another. CPU time is that of all threads of the process
@@ -13,7 +13,7 @@ cd "$(dirname "$0")/../.."
 
 seconds=${SECONDS_EACH:-5} rounds=${ROUNDS:-3} buffer=${BUFFER_MIB:-32}
 sizes=${SIZES:-64 1500} rates=${RATES:-50000 100000}
-programs=${PROGRAMS:-recorder tcpdump dumpcap} filter=${FILTER:-tcp port 443}
+programs=${PROGRAMS:-recorder recorder-handshakes tcpdump dumpcap} filter=${FILTER:-tcp port 443}
 recorder_options=${RECORDER_OPTIONS:---ring 256MiB --slow 1h}
 runs=${1:-}
 
@@ -25,7 +25,7 @@ missing() {
 
 [ "$(id -u)" = 0 ] || missing "needs root for network namespaces and packet sockets"
 for program in ip taskset $programs; do
-    [ "$program" = recorder ] || command -v "$program" >/dev/null || missing "$program is not installed"
+    [[ $program == recorder* ]] || command -v "$program" >/dev/null || missing "$program is not installed"
 done
 [ "$(nproc)" -ge 2 ] || missing "needs two processors, one to send and one to capture"
 near=popkit-near-$$ far=popkit-far-$$
@@ -67,8 +67,13 @@ start() {
     local folder=$out/$1 said="recording|listening on|Capturing on" within
     rm -rf "$folder" && mkdir "$folder"
     case $1 in
-        # shellcheck disable=SC2086 # one word an option
-        recorder) set -- "$target/recorder" run --interface far --filter "$filter" --out "$folder" $recorder_options ;;
+        recorder*)
+            local keep=whole
+            [ "$1" = recorder ] || keep=${1#recorder-}
+            # shellcheck disable=SC2086 # one word an option
+            set -- "$target/recorder" run --interface far --filter "$filter" --out "$folder" \
+                --snaplen "$keep" $recorder_options
+            ;;
         # As many bytes of files as the ring of ours has memory: the newest are kept.
         tcpdump) set -- tcpdump -n -i far -B $((buffer * 1024)) -w "$folder/ring.pcap" -C 64 -W 4 -Z root "$filter" ;;
         dumpcap) set -- dumpcap -i far -B "$buffer" -w "$folder/ring.pcapng" -b filesize:65536 -b files:4 -f "$filter" ;;
@@ -88,7 +93,7 @@ start() {
 dropped() {
     local said=$out/$1/err
     case $1 in
-        recorder) sed 's/\x1b\[[0-9;]*m//g' "$said" | grep -oE 'dropped_by_(kernel|ring)=[0-9]+' | awk -F= '{ n += $2 } END { print n + 0 }' ;;
+        recorder*) sed 's/\x1b\[[0-9;]*m//g' "$said" | grep -oE 'dropped_by_(kernel|ring)=[0-9]+' | awk -F= '{ n += $2 } END { print n + 0 }' ;;
         tcpdump) awk '/dropped by (kernel|interface)/ { n += $1 } END { print n + 0 }' "$said" ;;
         dumpcap) grep -oE "received/dropped on interface '?far'?: [0-9]+/[0-9]+" "$said" | awk -F/ '{ print $NF }' ;;
     esac

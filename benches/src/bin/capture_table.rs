@@ -38,33 +38,42 @@ fn main() -> Result<()> {
             programs.push(&run.program);
         }
     }
-    println!("| frame | wanted | program | sent | CPU ns a packet | spread | × first | dropped |");
+    println!(
+        "| frame | wanted | program | sent | CPU ns a packet | spread | tcpdump ÷ it | dropped |"
+    );
     println!("|---|---|---|---|---|---|---|---|");
     for (size, rate) in settings {
-        let mut first = None;
-        for program in &programs {
-            let of =
-                |run: &&Run| (run.size, run.rate, run.program.as_str()) == (size, rate, program);
-            let these: Vec<&Run> = runs.iter().filter(of).collect();
-            if these.is_empty() {
-                continue;
-            }
-            let middle = |value: fn(&Run) -> f64| {
-                median_and_spread(&mut these.iter().map(|run| value(run)).collect::<Vec<_>>())
-            };
-            let (cpu, spread) = middle(|run| run.cpu_ns as f64 / run.arrived.max(1) as f64);
-            let (achieved, _) = middle(|run| run.achieved);
-            let (lost, arrived) = these
-                .iter()
-                .fold((0, 0), |(lost, all), run| (lost + run.dropped, all + run.arrived));
-            let ratio = cpu / *first.get_or_insert(cpu);
+        let of = |program: &str| -> Vec<&Run> {
+            let same = |run: &&Run| (run.size, run.rate, &*run.program) == (size, rate, program);
+            runs.iter().filter(same).collect()
+        };
+        let tcpdump = cpu_ns_a_packet(&of("tcpdump")).0;
+        for program in programs.iter().filter(|program| !of(program).is_empty()) {
+            let these = of(program);
+            let (cpu_ns, spread) = cpu_ns_a_packet(&these);
+            let (achieved, _) = middle(&these, |run| run.achieved);
+            let dropped: u64 = these.iter().map(|run| run.dropped).sum();
+            let arrived: u64 = these.iter().map(|run| run.arrived).sum();
             println!(
-                "| {size} B | {:.0} kpps | {program} | {:.1} kpps | {cpu:.0} | {:.0} % | {ratio:.2} | {lost} of {arrived} |",
-                f64::from(rate) / 1e3,
+                "| {size} B | {} kpps | {program} | {:.1} kpps | {cpu_ns:.0} | {:.0} % | {:.2} | {dropped} of {arrived} |",
+                rate / 1000,
                 achieved / 1e3,
                 spread * 100.0,
+                tcpdump / cpu_ns,
             );
         }
     }
     Ok(())
+}
+
+fn cpu_ns_a_packet(runs: &[&Run]) -> (f64, f64) {
+    middle(runs, |run| run.cpu_ns as f64 / run.arrived.max(1) as f64)
+}
+
+/// Median and spread; not a number of no runs.
+fn middle(runs: &[&Run], value: impl Fn(&Run) -> f64) -> (f64, f64) {
+    if runs.is_empty() {
+        return (f64::NAN, f64::NAN);
+    }
+    median_and_spread(&mut runs.iter().map(|run| value(run)).collect::<Vec<_>>())
 }

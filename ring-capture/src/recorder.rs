@@ -235,7 +235,7 @@ impl Recorder {
 
     /// When the next recording is complete, if nothing happens before: Unix nanoseconds.
     pub fn next_at_ns(&self) -> Option<u64> {
-        self.active.iter().map(|active| active.until_ns).min()
+        self.active.iter().map(Active::due_ns).min()
     }
 
     /// Takes the new packets of every triggered flow, and completes those whose time is up.
@@ -246,7 +246,7 @@ impl Recorder {
         for active in &mut self.active {
             active.absorb(ring, &self.config);
         }
-        let due = |active: &mut Active| active.until_ns <= now_ns;
+        let due = |active: &mut Active| active.due_ns() <= now_ns;
         let due: Vec<Active> = self.active.extract_if(.., due).collect();
         for active in due {
             self.complete(active, now_ns);
@@ -295,21 +295,25 @@ impl Recorder {
 }
 
 impl Active {
-    /// Takes what has come since the last time.
+    /// When it is complete; at the limit of bytes, at once.
+    fn due_ns(&self) -> u64 {
+        if self.recording.truncated { 0 } else { self.until_ns }
+    }
+
+    /// Takes what has come since the last time, later than its window as well: a trigger may yet join
+    /// that makes the window longer, and what was passed over then is not found again.
     fn absorb(&mut self, ring: &Ring, config: &RecorderConfig) {
         if self.recording.truncated {
             return;
         }
         let trigger = &self.recording.trigger;
         let from_ns = Window::around(trigger.at_ns, trigger.pre, Duration::ZERO).from_ns;
-        let window = Window { from_ns, until_ns: self.until_ns };
+        let window = Window { from_ns, until_ns: u64::MAX };
         let flow = trigger.flow.hash(ring.seed());
         let mut new = ring.extract_after(flow, &window, &mut self.cursor);
         while let Some((place, record)) = new.next_placed() {
             if self.bytes + record.bytes.len() > config.max_flow_bytes {
                 self.recording.truncated = true;
-                // Nothing more is wanted, whatever its time.
-                self.until_ns = 0;
                 break;
             }
             self.bytes += record.bytes.len();
@@ -325,8 +329,11 @@ impl Active {
         self.recording.incomplete |= new.truncated() || new.missing() || new.overwritten() > 0;
     }
 
-    /// Puts what several steps brought into one order.
+    /// Puts what several steps brought into one order, and leaves out what came too late.
     fn complete(mut self) -> Recording {
+        let until_ns = self.until_ns;
+        self.places.retain(|place| place.at_ns <= until_ns);
+        self.recording.packets.retain(|packet| packet.timestamp_ns <= until_ns);
         if !self.places.is_sorted() {
             let packets = std::mem::take(&mut self.recording.packets);
             let mut placed: Vec<_> = self.places.into_iter().zip(packets).collect();

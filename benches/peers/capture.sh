@@ -94,7 +94,7 @@ dropped() {
     local said=$out/$1/err
     case $1 in
         recorder*) sed 's/\x1b\[[0-9;]*m//g' "$said" | grep -oE 'dropped_by_(kernel|ring)=[0-9]+' | awk -F= '{ n += $2 } END { print n + 0 }' ;;
-        tcpdump) awk '/dropped by (kernel|interface)/ { n += $1 } END { print n + 0 }' "$said" ;;
+        tcpdump) awk '/dropped by (kernel|interface)/ { n += $1; said = 1 } END { print n + 0; exit !said }' "$said" ;;
         dumpcap) grep -oE "received/dropped on interface '?far'?: [0-9]+/[0-9]+" "$said" | awk -F/ '{ print $NF }' ;;
     esac
 }
@@ -117,7 +117,7 @@ measure() {
     rm -rf "${out:?}/$program"
     printf '{"program":"%s","size":%d,"rate":%d,"arrived":%d,"achieved":%s,"cpu_ns":%d,"dropped":%d}\n' \
         "$program" "$size" "$rate" "$packets" "$(grep -oE '"rate":[0-9]+' <<<"$sent" | cut -d: -f2)" \
-        "$cpu" "${lost:-0}" | tee -a "$runs" >&2
+        "$cpu" "$lost" | tee -a "$runs" >&2
 }
 
 for _ in $(seq "$rounds"); do

@@ -49,7 +49,7 @@ fn main() -> Result<ExitCode> {
     for flaw in &outcome.flaws {
         eprintln!("ring_soak: {flaw}");
     }
-    let sound = outcome.flaws.is_empty() && outcome.identical > 0;
+    let sound = outcome.unsound == 0 && outcome.identical > 0;
     Ok(if sound { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
@@ -70,10 +70,11 @@ fn table(args: &Args, outcome: &Outcome) {
     row("packets dropped", outcome.dropped.to_string());
     row("triggers fired", outcome.triggers.to_string());
     row("refused, their flow just recorded", outcome.refused.to_string());
+    row("lengthening a recording under way", outcome.joined.to_string());
     row("recordings", outcome.recordings.to_string());
     row("identical to what was sent", outcome.identical.to_string());
-    row("saying that packets may be missing", outcome.incomplete.to_string());
-    row("torn, out of order, or missing unsaid", outcome.flaws.len().to_string());
+    row("saying that they may not be whole", outcome.incomplete.to_string());
+    row("torn, out of order, or missing unsaid", outcome.unsound.to_string());
     row("packets compared byte for byte", outcome.verified_packets.to_string());
     let samples = outcome
         .resident

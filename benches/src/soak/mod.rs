@@ -3,12 +3,15 @@
 mod schedule;
 mod verdict;
 
+use std::collections::HashMap;
 use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ring_capture::{Config, Direction, Frame, LinkType, Producer, Recorder, Ring, Tap, Trigger};
+use ring_capture::{
+    Accepted, Config, Direction, Frame, LinkType, Producer, Recorder, Ring, Tap, Trigger, Window,
+};
 
 pub use schedule::{Schedule, Sent};
 pub use verdict::{Flaw, judge};
@@ -42,15 +45,19 @@ pub struct Outcome {
     pub triggers: u64,
     /// Of them, such that the recorder refused: their flow had just been recorded.
     pub refused: u64,
+    /// Of them, such that made a recording under way longer.
+    pub joined: u64,
     /// Recordings taken out.
     pub recordings: u64,
     /// Of them, such that are what was sent, packet for packet and byte for byte.
     pub identical: u64,
-    /// Of them, such that say themselves that packets may be missing; what they hold was sent.
+    /// Of them, such that say themselves that they may not be whole; what they hold was sent.
     pub incomplete: u64,
     /// Packets compared with what was sent.
     pub verified_packets: u64,
-    /// Recordings that are not what was sent and do not say so: the first few.
+    /// Of them, such that are not what was sent and do not say so.
+    pub unsound: u64,
+    /// What is wrong with the first few of those.
     pub flaws: Vec<String>,
     /// Seconds since the start, and the memory this process held then.
     pub resident: Vec<(u64, u64)>,
@@ -124,6 +131,8 @@ impl Soak {
     fn fire(&self, ring: &Ring, clocks: &[AtomicU64]) -> io::Result<Outcome> {
         let mut outcome = Outcome::default();
         let mut recorder = Recorder::default();
+        // Of recordings under way: what they are to hold.
+        let mut wanted = HashMap::new();
         let begin = Instant::now();
         loop {
             let elapsed = begin.elapsed();
@@ -137,19 +146,34 @@ impl Soak {
             if !ended && u128::from(outcome.triggers) < due && now_ns > 0 {
                 outcome.triggers += 1;
                 let trigger = self.trigger(outcome.triggers, now_ns, ring);
-                outcome.refused += u64::from(recorder.trigger(trigger).is_err());
+                let (flow, window) =
+                    (trigger.flow, Window::around(trigger.at_ns, trigger.pre, trigger.post));
+                match recorder.trigger(trigger) {
+                    Ok(Accepted::Joined) => {
+                        outcome.joined += 1;
+                        let wanted: &mut Window = wanted.get_mut(&flow).expect("it is under way");
+                        wanted.until_ns = wanted.until_ns.max(window.until_ns);
+                    }
+                    Ok(_) => drop(wanted.insert(flow, window)),
+                    Err(_) => outcome.refused += 1,
+                }
             }
             recorder.handle_timeout(now_ns, ring);
             while let Some(recording) = recorder.poll_recording() {
                 outcome.recordings += 1;
                 outcome.verified_packets += recording.packets.len() as u64;
-                match judge(&self.schedule, &recording) {
-                    Ok(()) if recording.incomplete => outcome.incomplete += 1,
-                    Ok(()) => outcome.identical += 1,
-                    Err(flaw) if outcome.flaws.len() < MOST_FLAWS => {
-                        outcome.flaws.push(flaw.to_string());
+                let window = wanted.remove(&recording.trigger.flow).expect("it was triggered");
+                match judge(&self.schedule, &recording, &window) {
+                    Ok(()) if recording.incomplete || recording.truncated => {
+                        outcome.incomplete += 1
                     }
-                    Err(_) => {}
+                    Ok(()) => outcome.identical += 1,
+                    Err(flaw) => {
+                        outcome.unsound += 1;
+                        if outcome.flaws.len() < MOST_FLAWS {
+                            outcome.flaws.push(flaw.to_string());
+                        }
+                    }
                 }
             }
             if outcome.resident.len() as u64 * SAMPLE_SECONDS <= elapsed.as_secs() {

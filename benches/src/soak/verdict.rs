@@ -31,19 +31,18 @@ pub enum Flaw {
     NoSuchFlow,
 }
 
-/// Whether a recording holds what was sent in its window, byte for byte and in order. One that says
-/// itself that packets may be missing must hold nothing else.
+/// Whether a recording holds what was sent in a window, byte for byte and in order. One that says
+/// itself that it is not whole must hold nothing else.
 ///
 /// # Errors
 ///
 /// The first [`Flaw`].
-pub fn judge(schedule: &Schedule, recording: &Recording) -> Result<(), Flaw> {
-    let trigger = &recording.trigger;
+pub fn judge(schedule: &Schedule, recording: &Recording, window: &Window) -> Result<(), Flaw> {
     let flow = (0..schedule.flows())
-        .find(|&flow| flow_key(flow, Schedule::is_tcp(flow)) == trigger.flow)
+        .find(|&flow| flow_key(flow, Schedule::is_tcp(flow)) == recording.trigger.flow)
         .ok_or(Flaw::NoSuchFlow)?;
-    let window = Window::around(trigger.at_ns, trigger.pre, trigger.post);
-    let mut expected = schedule.of_flow(flow, &window).into_iter();
+    let partial = recording.incomplete || recording.truncated;
+    let mut expected = schedule.of_flow(flow, window).into_iter();
     let mut bytes = vec![0; Sent::MOST_BYTES];
     for (at, packet) in recording.packets.iter().enumerate() {
         loop {
@@ -51,7 +50,7 @@ pub fn judge(schedule: &Schedule, recording: &Recording) -> Result<(), Flaw> {
             if sent.at_ns == packet.timestamp_ns && *sent.write(&mut bytes) == *packet.bytes {
                 break;
             }
-            if !recording.incomplete {
+            if !partial {
                 return Err(match Label::read(&packet.bytes) {
                     Some(_) => Flaw::Missing(sent),
                     None => Flaw::Torn { at },
@@ -60,7 +59,7 @@ pub fn judge(schedule: &Schedule, recording: &Recording) -> Result<(), Flaw> {
         }
     }
     match expected.next() {
-        Some(sent) if !recording.incomplete => Err(Flaw::Missing(sent)),
+        Some(sent) if !partial => Err(Flaw::Missing(sent)),
         _ => Ok(()),
     }
 }
@@ -78,6 +77,12 @@ mod tests {
     use super::*;
 
     const SCHEDULE: fn() -> Schedule = || Schedule::new(2, 4);
+
+    fn judge(schedule: &Schedule, recording: &Recording) -> Result<(), Flaw> {
+        let trigger = &recording.trigger;
+        let window = Window::around(trigger.at_ns, trigger.pre, trigger.post);
+        super::judge(schedule, recording, &window)
+    }
 
     /// What a perfect ring gives.
     fn recording() -> Recording {

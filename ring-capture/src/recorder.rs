@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::budget::{Budgets, Rate};
 use crate::extract::Cursor;
 use crate::flow::FlowKey;
-use crate::packet::{LinkType, Packet};
+use crate::packet::{LinkType, Packet, Parser};
 use crate::position::Place;
 use crate::record::Record;
 use crate::ring::Ring;
@@ -318,7 +318,7 @@ impl Active {
             }
             self.bytes += record.bytes.len();
             let packet = RecordedPacket::from(record);
-            if Packet::parse(packet.link, &packet.bytes).is_some_and(|p| p.ends_flow()) {
+            if ends(&packet, self.recording.trigger.flow) {
                 let linger_ns = config.linger.as_nanos() as u64;
                 let ends_ns = packet.timestamp_ns.max(self.recording.trigger.at_ns);
                 self.until_ns = self.until_ns.min(ends_ns.saturating_add(linger_ns));
@@ -355,6 +355,13 @@ impl From<Record<'_>> for RecordedPacket {
             bytes: record.bytes.into(),
         }
     }
+}
+
+/// Whether the packet ends the flow, be that its own or the one inside its tunnel.
+fn ends(packet: &RecordedPacket, flow: FlowKey) -> bool {
+    let inner = Parser::default().tunnels(true).parse(packet.link, &packet.bytes);
+    let own = Packet::parse(packet.link, &packet.bytes);
+    own.into_iter().chain(inner).any(|packet| packet.flow == flow && packet.ends_flow())
 }
 
 /// The /24 or the /64 an address lies in.

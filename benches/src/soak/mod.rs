@@ -165,7 +165,7 @@ impl Soak {
                 let window = wanted.remove(&recording.trigger.flow).expect("it was triggered");
                 match judge(&self.schedule, &recording, &window) {
                     Ok(()) if recording.incomplete || recording.truncated => {
-                        outcome.incomplete += 1
+                        outcome.incomplete += 1;
                     }
                     Ok(()) => outcome.identical += 1,
                     Err(flaw) => {

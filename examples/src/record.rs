@@ -306,7 +306,7 @@ fn record(
 ) -> Result<()> {
     let mut recorder = Recorder::default();
     loop {
-        let stopping = shared.stop.load(Ordering::Relaxed);
+        let mut stopping = shared.stop.load(Ordering::Relaxed);
         let tick = if recorder.stats().active > 0 { TICK } else { IDLE_TICK };
         match slow.recv_timeout(tick) {
             Ok(trigger) => {
@@ -316,7 +316,11 @@ fn record(
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
-            // The capture has ended: its error is the one to tell.
+            // The capture was told to stop while this waited.
+            Err(RecvTimeoutError::Disconnected) if shared.stop.load(Ordering::Relaxed) => {
+                stopping = true;
+            }
+            // The capture has ended by itself: its error is the one to tell.
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
         // The kernel hands packets over in blocks: give the last ones time to arrive.

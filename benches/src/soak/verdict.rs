@@ -76,17 +76,20 @@ mod tests {
 
     use super::*;
 
-    const SCHEDULE: fn() -> Schedule = || Schedule::new(2, 4);
+    fn schedule() -> Schedule {
+        Schedule::new(2, 4)
+    }
 
-    fn judge(schedule: &Schedule, recording: &Recording) -> Result<(), Flaw> {
+    /// By the window of the one trigger.
+    fn judged(recording: &Recording) -> Result<(), Flaw> {
         let trigger = &recording.trigger;
         let window = Window::around(trigger.at_ns, trigger.pre, trigger.post);
-        super::judge(schedule, recording, &window)
+        judge(&schedule(), recording, &window)
     }
 
     /// What a perfect ring gives.
     fn recording() -> Recording {
-        let at_ns = SCHEDULE().nth(0, 1_000).at_ns;
+        let at_ns = schedule().nth(0, 1_000).at_ns;
         let mut trigger = Trigger::new(flow_key(6, true), at_ns, "test");
         (trigger.pre, trigger.post) = (Duration::from_micros(300), Duration::from_micros(100));
         let window = Window::around(at_ns, trigger.pre, trigger.post);
@@ -102,7 +105,7 @@ mod tests {
                 bytes,
             }
         };
-        let packets = SCHEDULE().of_flow(6, &window).into_iter().map(packet).collect();
+        let packets = schedule().of_flow(6, &window).into_iter().map(packet).collect();
         Recording {
             trigger,
             further_reasons: Vec::new(),
@@ -116,27 +119,27 @@ mod tests {
     fn what_was_sent_is_right_and_anything_else_is_not() {
         let right = recording();
         assert!(right.packets.len() > 40);
-        assert_eq!(judge(&SCHEDULE(), &right), Ok(()));
+        assert_eq!(judged(&right), Ok(()));
 
         let mut missing = right.clone();
         missing.packets.remove(7);
-        assert!(matches!(judge(&SCHEDULE(), &missing), Err(Flaw::Missing(_))));
+        assert!(matches!(judged(&missing), Err(Flaw::Missing(_))));
         missing.incomplete = true;
-        assert_eq!(judge(&SCHEDULE(), &missing), Ok(()), "it says so");
+        assert_eq!(judged(&missing), Ok(()), "it says so");
         let mut last = right.clone();
         last.packets.pop();
-        assert!(matches!(judge(&SCHEDULE(), &last), Err(Flaw::Missing(_))));
+        assert!(matches!(judged(&last), Err(Flaw::Missing(_))));
 
         for incomplete in [false, true] {
             let mut torn = Recording { incomplete, ..right.clone() };
             *torn.packets[9].bytes.last_mut().expect("not empty") ^= 1;
-            assert!(matches!(judge(&SCHEDULE(), &torn), Err(Flaw::Torn { .. })));
+            assert!(matches!(judged(&torn), Err(Flaw::Torn { .. })));
             let mut swapped = Recording { incomplete, ..right.clone() };
             swapped.packets.swap(3, 4);
-            assert!(judge(&SCHEDULE(), &swapped).is_err());
+            assert!(judged(&swapped).is_err());
             let mut twice = Recording { incomplete, ..right.clone() };
             twice.packets.insert(5, twice.packets[5].clone());
-            assert!(judge(&SCHEDULE(), &twice).is_err());
+            assert!(judged(&twice).is_err());
         }
     }
 }

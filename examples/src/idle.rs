@@ -20,6 +20,8 @@ pub struct IdleWatch {
 struct Open {
     start_ns: u64,
     values: BTreeMap<String, [Vec<f64>; 2]>,
+    /// Networks in it that were not seen before.
+    newcomers: usize,
 }
 
 impl IdleWatch {
@@ -50,10 +52,14 @@ impl IdleWatch {
     /// One handshake that ended at `end_ns` (Unix nanoseconds).
     pub fn observe(&mut self, network: &str, end_ns: u64, client: Duration, server: Duration) {
         self.advance(end_ns);
-        let open =
-            self.open.get_or_insert_with(|| Open { start_ns: end_ns, values: BTreeMap::new() });
+        let open = self.open.get_or_insert_with(|| Open {
+            start_ns: end_ns,
+            values: BTreeMap::new(),
+            newcomers: 0,
+        });
         let known = open.values.contains_key(network) || self.networks.contains_key(network);
-        let room = self.networks.len().max(open.values.len()) < Self::MOST_NETWORKS;
+        let room = self.networks.len() + open.newcomers < Self::MOST_NETWORKS;
+        open.newcomers += usize::from(!known && room);
         let network = if known || room { network } else { "others" };
         let values = match open.values.get_mut(network) {
             Some(values) => values,

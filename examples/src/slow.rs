@@ -139,7 +139,8 @@ mod tests {
         };
         let wire = slow.to_syslog();
         let received = Timestamp::from_unix_ns(0);
-        let parsed = log_pipeline::parse::parse(&wire, received, &log_pipeline::parse::Policy::default());
+        let parsed =
+            log_pipeline::parse::parse(&wire, received, &log_pipeline::parse::Policy::default());
         let asked = trigger_of(&parsed).expect("a trigger");
         let attributes = vec![("tcp".to_owned(), "0.020000000".to_owned())];
         assert_eq!(asked, Trigger { attributes, ..slow.trigger() });

@@ -69,7 +69,7 @@ fn an_entry_of_the_journal_asks_for_a_flow() {
     // In the place of journalctl: what it was called with, then whatever is put into a file.
     let (program, entries) = (folder.path().join("journalctl"), folder.path().join("entries"));
     let script = format!(
-        "#!/bin/sh\necho \"$@\" >> {0}.called\nwhile ! [ -s {0} ]; do sleep 0.1; done\ncat {0}\nsleep 60\n",
+        "#!/bin/sh\necho \"$@\" >> {0}.called\nwhile ! [ -s {0} ]; do sleep 0.1; done\ncat {0}\nexec sleep 60\n",
         entries.display()
     );
     std::fs::write(&program, script).expect("room");

@@ -37,9 +37,9 @@ miri:
 tsan:
     .ci/nightly tsan
 
-# Fuzz each parser of ring-capture for a minute (needs the nightly toolchain and cargo-fuzz).
+# Fuzz every parser for a minute each (needs the nightly toolchain and cargo-fuzz).
 fuzz seconds="60":
-    cd ring-capture/fuzz && for target in capture_file packet; do cargo +nightly fuzz run $target seeds/$target -- -max_total_time={{seconds}}; done
+    .ci/fuzz {{seconds}}
 
 # Criterion benches.
 bench:

@@ -13,6 +13,8 @@ mod sentence;
 pub mod verdict;
 pub mod outcome;
 pub mod dialogue;
+#[cfg(feature = "certificates")]
+pub mod certificate;
 #[cfg(feature = "serde")]
 mod json;
 pub mod report;

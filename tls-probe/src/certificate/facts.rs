@@ -9,10 +9,8 @@ use x509_parser::{
     prelude::{FromDer, X509Certificate},
 };
 
-use super::{
-    der::Der,
-    key::{Key, is_weak_signature, signature_name},
-};
+use super::key::{Key, is_weak_signature, signature_name};
+use crate::der::Der;
 
 /// Why a certificate could not be read.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Error)]

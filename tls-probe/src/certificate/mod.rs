@@ -3,7 +3,6 @@
 //! Nothing here trusts or connects: bytes and a time go in, facts come out. Validation is a
 //! verifier's affair; its verdict is one more fact ([`Presented::verdict`]).
 
-mod der;
 mod fault;
 mod key;
 mod name;

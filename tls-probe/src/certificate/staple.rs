@@ -4,7 +4,7 @@
 
 use thiserror::Error;
 
-use super::der::{Der, generalized_time};
+use crate::der::{Der, generalized_time};
 
 /// What a response says of the certificate.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]

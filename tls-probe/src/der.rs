@@ -1,21 +1,21 @@
-//! Just enough DER (X.690) to find the fields of a stapled OCSP response.
+//! Just enough DER (X.690) to find fields in OCSP and LDAP responses.
 
 /// A cursor over DER elements.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Der<'a> {
+pub(crate) struct Der<'a> {
     rest: &'a [u8],
 }
 
 /// Tag byte and contents.
-pub(super) type Element<'a> = (u8, &'a [u8]);
+pub(crate) type Element<'a> = (u8, &'a [u8]);
 
 impl<'a> Der<'a> {
-    pub(super) fn new(bytes: &'a [u8]) -> Self {
+    pub(crate) fn new(bytes: &'a [u8]) -> Self {
         Self { rest: bytes }
     }
 
     /// The next element; `None` at the end, or where the bytes are no DER.
-    pub(super) fn next(&mut self) -> Option<Element<'a>> {
+    pub(crate) fn next(&mut self) -> Option<Element<'a>> {
         let (&tag, rest) = self.rest.split_first()?;
         let (&first, mut rest) = rest.split_first()?;
         let length = if first < 0x80 {
@@ -35,12 +35,12 @@ impl<'a> Der<'a> {
     }
 
     /// The contents of the next element, which must have this tag.
-    pub(super) fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub(crate) fn expect(&mut self, tag: u8) -> Option<&'a [u8]> {
         self.next().filter(|(found, _)| *found == tag).map(|(_, contents)| contents)
     }
 
     /// The contents of the next element if it has this tag; otherwise nothing is consumed.
-    pub(super) fn optional(&mut self, tag: u8) -> Option<&'a [u8]> {
+    pub(crate) fn optional(&mut self, tag: u8) -> Option<&'a [u8]> {
         if self.rest.first() != Some(&tag) {
             return None;
         }
@@ -49,7 +49,7 @@ impl<'a> Der<'a> {
 }
 
 /// A GeneralizedTime as RFC 5280 §4.1.2.5.2 writes it, `YYYYMMDDHHMMSSZ`, in Unix seconds.
-pub(super) fn generalized_time(text: &[u8]) -> Option<i64> {
+pub(crate) fn generalized_time(text: &[u8]) -> Option<i64> {
     let digits = text.strip_suffix(b"Z")?;
     if digits.len() != 14 || !digits.iter().all(u8::is_ascii_digit) {
         return None;

@@ -5,6 +5,7 @@ pub mod slow;
 pub mod flight;
 pub mod idle;
 pub mod draw;
+pub mod probe_connect;
 pub mod replay;
 pub mod record;
 pub mod demo;

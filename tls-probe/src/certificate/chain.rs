@@ -187,17 +187,25 @@ impl Chain {
         }
     }
 
-    /// The last certificate on the way from the leaf from issuer to issuer.
+    /// The way from the leaf from issuer to issuer, as far as the names lead.
+    fn path(&self) -> impl Iterator<Item = &Facts> {
+        let issuer = |of: &&Facts| {
+            let issuer = self.certificates.iter().find(|facts| facts.subject == of.issuer);
+            issuer.filter(|issuer| issuer != of)
+        };
+        // Names may lead round in a circle.
+        std::iter::successors(self.leaf(), issuer).take(self.certificates.len())
+    }
+
+    /// When the first certificate on the way from the server's own to its root expires, in Unix
+    /// seconds: what was sent beside the path does not count.
+    pub fn path_expiry(&self) -> Option<i64> {
+        self.path().map(|facts| facts.not_after).min()
+    }
+
+    /// The last certificate of the path.
     fn top(&self) -> Option<&Facts> {
-        let mut top = self.leaf()?;
-        for _ in 0..self.certificates.len() {
-            let issuer = self.certificates.iter().find(|facts| facts.subject == top.issuer);
-            match issuer {
-                Some(issuer) if issuer != top => top = issuer,
-                _ => break,
-            }
-        }
-        Some(top)
+        self.path().last()
     }
 
     fn sentence(&self, asked: &str) -> String {

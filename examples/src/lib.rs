@@ -9,6 +9,7 @@ pub mod journal;
 pub mod webhook;
 pub mod changes;
 pub mod draw;
+pub mod probe_connect;
 pub mod replay;
 pub mod record;
 pub mod demo;

@@ -259,6 +259,8 @@ impl Handshake {
             server_flight: between(client_hello, server_flight),
             client_flight: between(server_flight, client_flight),
             total: between(start, self.ledger.last_ns()).unwrap_or_default(),
+            dns: None,
+            starttls: None,
         }
     }
 }

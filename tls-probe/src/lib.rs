@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod wire;
+#[cfg(feature = "certificates")]
+mod der;
 pub mod names;
 pub mod record;
 pub mod message;
@@ -13,11 +15,15 @@ mod sentence;
 pub mod verdict;
 pub mod outcome;
 pub mod dialogue;
+#[cfg(feature = "certificates")]
+pub mod certificate;
 #[cfg(feature = "serde")]
 mod json;
 pub mod report;
 mod config;
 pub mod handshake;
+#[cfg(feature = "active")]
+pub mod schedule;
 #[cfg(feature = "passive")]
 pub mod connection;
 #[cfg(feature = "passive")]
@@ -33,7 +39,7 @@ pub use gap::{Idle, Vantage};
 pub use link::LinkType;
 pub use names::{CipherSuite, ProtocolVersion, Side};
 #[cfg(feature = "tokio")]
-pub use net::{AcceptError, Endpoints, TimedAcceptor};
+pub use net::{AcceptError, ConnectError, Endpoints, TimedAcceptor, TimedConnector};
 pub use outcome::{Alert, Messages, Outcome};
 pub use report::{Phases, Report};
 #[cfg(feature = "passive")]

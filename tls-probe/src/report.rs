@@ -35,6 +35,25 @@ pub struct Phases {
     /// the sum of the idle times.
     #[cfg_attr(feature = "serde", serde(serialize_with = "crate::json::seconds"))]
     pub total: Duration,
+    /// The resolver, before the rest and not in the total; for a client that asked it.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            serialize_with = "crate::json::some_seconds",
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
+    pub dns: Option<Duration>,
+    /// The dialogue in clear that ended in TLS, between the TCP handshake and the ClientHello and
+    /// not in the total; for a client that led it.
+    #[cfg_attr(
+        feature = "serde",
+        serde(
+            serialize_with = "crate::json::some_seconds",
+            skip_serializing_if = "Option::is_none"
+        )
+    )]
+    pub starttls: Option<Duration>,
 }
 
 /// One handshake: who, what was settled, how long, and whose silence it was.

@@ -10,6 +10,7 @@ pub mod webhook;
 pub mod changes;
 pub mod draw;
 pub mod probe_connect;
+pub mod probe_pcap;
 pub mod replay;
 pub mod record;
 pub mod demo;

@@ -18,8 +18,8 @@ use ring_capture::afpacket::privilege::{self, User};
 use ring_capture::afpacket::{KernelStats, LinkState, PacketSocket, Reopening, SocketConfig};
 use ring_capture::filter::Filter;
 use ring_capture::{
-    Config, Fixed, Quota, Recorder, RecorderStats, Ring, Snaplen, StoreError, StoreStats, Tap,
-    TlsHandshakes, Trigger, Whole,
+    Config, Fixed, Packet, Quota, Recorder, RecorderStats, Ring, Snaplen, StoreError, StoreStats,
+    Tap, TlsHandshakes, Trigger, Whole,
 };
 use tls_probe::{LinkType, Table};
 use tokio::signal::unix::{SignalKind, signal};
@@ -264,8 +264,18 @@ impl<'a> Capture<'a> {
         let (mut state, mut dropped) = (LinkState::Up, 0);
         while !self.shared.stop.load(Ordering::Relaxed) {
             let seen = socket.poll(Instant::now(), POLL, |frame| {
-                if self.tap.push(frame).is_err() {
+                let packet = Packet::parse(frame.link, frame.bytes);
+                if self.tap.push_parsed(packet.as_ref(), frame).is_err() {
                     self.shared.dropped_by_ring.fetch_add(1, Ordering::Relaxed);
+                }
+                // Most packets are of connections whose handshake is long over: one look is enough.
+                let ignored = packet.is_none_or(|packet| {
+                    let (one, other) = packet.flow.endpoints();
+                    let payload = &frame.bytes[packet.payload_at..];
+                    self.table.ignores(one, other, packet.tcp_flags & SYN != 0, payload)
+                });
+                if ignored {
+                    return;
                 }
                 if let Some(link) = LinkType::of(frame.link.number().into()) {
                     self.table.packet(frame.timestamp_ns, link, frame.bytes, frame.original_len);
@@ -451,6 +461,7 @@ fn unix_ns() -> u64 {
 }
 
 const LOST_TRIGGERS: &str = "recorder_lost_triggers_total";
+const SYN: u8 = 2;
 const POLL: Duration = Duration::from_millis(50);
 const TICK: Duration = Duration::from_millis(20);
 /// While nothing is being recorded there is nothing to follow, only the end to notice.

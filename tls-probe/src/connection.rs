@@ -85,6 +85,8 @@ impl Connection {
         }
         if segment.syn {
             self.syn(at_ns, side, segment);
+        } else if segment.stamp[0] == 0 && !segment.rst {
+            self.handshake.closed_window(side);
         }
         if let Some(number) = segment.acknowledgement {
             self.acknowledgement(at_ns, side, number);
@@ -127,7 +129,7 @@ impl Connection {
         half.order.begin(segment.sequence.wrapping_add(1));
         let resent = half.syn_ns.replace(at_ns).is_some();
         let what = if side == Side::Client { What::Syn } else { What::SynAck };
-        if side == Side::Server && self.vantage == Vantage::Client {
+        if side == Side::Server && self.vantage != Vantage::Server {
             self.round_trip(at_ns, Side::Client);
         }
         self.handshake.packet(Event { resent, ..Event::bare(at_ns, side, what) });
@@ -146,10 +148,39 @@ impl Connection {
             return self.handshake.bare_ack(at_ns, side);
         }
         self.handshake_acked = true;
+        if self.vantage == Vantage::Auto {
+            self.vantage = self.nearer(at_ns);
+            self.handshake.stands_beside(self.vantage);
+            if self.vantage == Vantage::Client {
+                // Set aside with the account of the other end.
+                if let (Some(syn), Some(answer)) = (self.halves[0].syn_ns, self.halves[1].syn_ns) {
+                    self.handshake.set_rtt(Duration::from_nanos(answer.saturating_sub(syn)));
+                }
+            }
+        }
         if self.vantage == Vantage::Server {
             self.round_trip(at_ns, Side::Server);
         }
         self.handshake.packet(Event::bare(at_ns, side, What::Ack));
+    }
+
+    /// The end whose answers take the shorter time to come by: SYN to SYN-ACK is a trip to the server and
+    /// back, SYN-ACK to ACK one to the client.
+    fn nearer(&self, ack_ns: u64) -> Vantage {
+        match (self.halves[0].syn_ns, self.halves[1].syn_ns) {
+            (Some(syn), Some(answer)) => {
+                let (to_server, to_client) =
+                    (answer.saturating_sub(syn), ack_ns.saturating_sub(answer));
+                if to_server > to_client { Vantage::Client } else { Vantage::Server }
+            }
+            _ => Vantage::Server,
+        }
+    }
+
+    /// Bytes on the heap that wait for others.
+    pub fn held_bytes(&self) -> usize {
+        let halves = self.halves.iter().map(|half| half.order.held_bytes());
+        halves.sum::<usize>() + self.handshake.held_bytes()
     }
 
     fn acknowledgement(&mut self, at_ns: u64, by: Side, number: u32) {

@@ -80,7 +80,7 @@ impl Config {
         self
     }
 
-    /// The least idle time for which somebody is blamed; half a round trip if that is more.
+    /// The least idle time for which somebody is blamed; a quarter of the round trip if that is more.
     pub fn notable(mut self, notable: Duration) -> Self {
         self.notable = notable;
         self

@@ -149,14 +149,9 @@ impl Connection {
         }
         self.handshake_acked = true;
         if self.vantage == Vantage::Auto {
-            self.vantage = self.nearer(at_ns);
-            self.handshake.stands_beside(self.vantage);
-            if self.vantage == Vantage::Client {
-                // Set aside with the account of the other end.
-                if let (Some(syn), Some(answer)) = (self.halves[0].syn_ns, self.halves[1].syn_ns) {
-                    self.handshake.set_rtt(Duration::from_nanos(answer.saturating_sub(syn)));
-                }
-            }
+            let (vantage, rtt) = self.nearer(at_ns);
+            self.vantage = vantage;
+            self.handshake.stands_beside(vantage, rtt);
         }
         if self.vantage == Vantage::Server {
             self.round_trip(at_ns, Side::Server);
@@ -166,14 +161,14 @@ impl Connection {
 
     /// The end whose answers take the shorter time to come by: SYN to SYN-ACK is a trip to the server and
     /// back, SYN-ACK to ACK one to the client.
-    fn nearer(&self, ack_ns: u64) -> Vantage {
-        match (self.halves[0].syn_ns, self.halves[1].syn_ns) {
-            (Some(syn), Some(answer)) => {
-                let (to_server, to_client) =
-                    (answer.saturating_sub(syn), ack_ns.saturating_sub(answer));
-                if to_server > to_client { Vantage::Client } else { Vantage::Server }
-            }
-            _ => Vantage::Server,
+    fn nearer(&self, ack_ns: u64) -> (Vantage, Duration) {
+        let [syn, answer] = [0, 1].map(|side: usize| self.halves[side].syn_ns);
+        let answer = answer.unwrap_or(ack_ns);
+        let to_client = Duration::from_nanos(ack_ns.saturating_sub(answer));
+        let to_server = syn.map(|syn| Duration::from_nanos(answer.saturating_sub(syn)));
+        match to_server {
+            Some(to_server) if to_server > to_client => (Vantage::Client, to_server),
+            _ => (Vantage::Server, to_client),
         }
     }
 

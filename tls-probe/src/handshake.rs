@@ -160,8 +160,9 @@ impl Handshake {
 
     /// The TCP handshake has shown which end the packets were captured beside: what it was until here
     /// is reckoned again.
-    pub fn stands_beside(&mut self, vantage: Vantage) {
+    pub fn stands_beside(&mut self, vantage: Vantage, rtt: Duration) {
         self.ledger = Ledger::new(vantage);
+        self.ledger.set_rtt(rtt);
         for event in self.timeline.events() {
             self.ledger.packet(event);
         }

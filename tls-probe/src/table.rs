@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    hash::{Hash, Hasher},
     net::SocketAddr,
 };
 
@@ -50,8 +51,25 @@ pub struct Stats {
 }
 
 /// The two ends of a connection, the smaller first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ends(SocketAddr, SocketAddr);
+
+impl Hash for Ends {
+    /// In as few words as there are: the hasher, keyed against floods, charges for each.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for end in [self.0, self.1] {
+            match end {
+                SocketAddr::V4(end) => {
+                    state.write_u64(u64::from(end.ip().to_bits()) << 16 | u64::from(end.port()));
+                }
+                SocketAddr::V6(end) => {
+                    state.write_u128(end.ip().to_bits());
+                    state.write_u16(end.port());
+                }
+            }
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Flow {

@@ -3,7 +3,7 @@
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 command -v tshark >/dev/null || { echo "skipped: tshark is not installed"; exit 0; }
-cargo build --quiet --release --bin probe --bin tls_mix
+cargo build --quiet --release -p popkit-examples -p popkit-benches --bin probe --bin tls_mix
 target=${CARGO_TARGET_DIR:-target}/release
 folder=$(mktemp -d)
 trap 'rm -rf "$folder"' EXIT

@@ -138,8 +138,11 @@ mod tests {
     fn tell(client: &[u8], server: &[u8]) -> Option<Plaintext> {
         let mut words = FirstWords::default();
         // A byte at a time: however it came.
-        client.iter().for_each(|byte| words.hear(Side::Client, &[*byte]));
-        server.iter().for_each(|byte| words.hear(Side::Server, &[*byte]));
+        for (side, said) in [(Side::Client, client), (Side::Server, server)] {
+            for byte in said {
+                words.hear(side, &[*byte]);
+            }
+        }
         words.tell()
     }
 

@@ -49,6 +49,14 @@ bench:
 bench-report:
     cargo run --release -p popkit-benches --bin ring_report
 
+# Beside programs that are not ours (root, network namespaces; says what is missing).
+bench-peers:
+    for script in benches/peers/*.sh; do $script; done
+
+# Look for torn packets for a minute, under triggers.
+soak:
+    cargo run --release -p popkit-benches --bin ring_soak
+
 # Make the capture that the demo replays where nothing better is permitted.
 demo-capture:
     cargo run --release --bin recorder -- demo --seconds 6 --rate 60 --out target/demo-capture --save-ring target/demo.pcapng

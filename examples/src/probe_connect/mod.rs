@@ -25,7 +25,7 @@ use tls_probe::net::{Family, Limits, Settings, Target, Unvalidated};
 #[expect(clippy::struct_excessive_bools, reason = "each is a switch of the command line")]
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Servers, as [PROTOCOL://]HOST[:PORT]; PROTOCOL is tls, or one that --starttls knows
+    /// Servers, as HOST, HOST:PORT or PROTOCOL://HOST:PORT; PROTOCOL is tls, or one that --starttls knows
     #[arg(value_name = "HOST:PORT", id = "target")]
     pub targets: Vec<Target>,
     /// More of them from a file, one a line, each perhaps followed by the name to ask for

@@ -123,7 +123,7 @@ impl Resolver {
         let query = Query::ask(&name, rtype);
         let resolved = match screen_question(&query) {
             Some(_) => Err(Outcome::Refused),
-            None => self.shared.resolve(now, &query, View::default()).map_err(Outcome::from),
+            None => self.shared.resolve_alone(now, &query, View::default()).map_err(Outcome::from),
         };
         match resolved {
             Ok(resolved) => {
@@ -143,7 +143,7 @@ impl From<super::Unanswered> for Outcome {
     fn from(why: super::Unanswered) -> Outcome {
         match why {
             super::Unanswered::Unknown => Outcome::Refused,
-            super::Unanswered::TooLarge => Outcome::Failed,
+            super::Unanswered::TooLarge | super::Unanswered::Ask(_) => Outcome::Failed,
         }
     }
 }

@@ -19,6 +19,8 @@ pub mod forward;
 pub mod policy;
 pub mod resolve;
 mod miss;
+#[cfg(feature = "server")]
+pub mod net;
 
 pub use answer::{Kind, Record};
 pub use cache::{CacheConfig, CacheStats, Source};

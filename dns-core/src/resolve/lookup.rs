@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use super::serve::screen_question;
 use super::{Resolver, STALE_TTL};
+#[cfg(feature = "server")]
+use crate::answer::Answer;
 use crate::answer::{Kind, Record};
 use crate::cache::Source;
+#[cfg(feature = "server")]
+use crate::message::Rcode;
 use crate::name::{Name, NameError};
 use crate::question::{Query, View};
 use crate::rdata::RData;
@@ -75,6 +79,19 @@ impl From<Kind> for Outcome {
 }
 
 impl Lookup {
+    /// What a response to `query` says.
+    #[cfg(feature = "server")]
+    pub(crate) fn read(query: &Query<'_>, response: &[u8], cached: bool) -> Lookup {
+        let (name, rtype) = (Name::from_wire(query.name).unwrap_or(Name::root()), query.rtype);
+        let refused = response.get(3).is_some_and(|flags| flags & 15 == Rcode::REFUSED.0);
+        let (mut outcome, mut records) = (Outcome::Failed, Vec::new());
+        if let Ok(answer) = Answer::from_response(response) {
+            outcome = if refused { Outcome::Refused } else { answer.kind().into() };
+            records = answer.records(crate::answer::Aging::Fixed);
+        }
+        Lookup { name, rtype, outcome, records, source: None, cached }
+    }
+
     /// The data of the type asked for, aliases left out.
     pub fn data(&self) -> impl Iterator<Item = &RData> {
         let asked = |record: &&Record| record.rtype == self.rtype || self.rtype == RecordType::ANY;

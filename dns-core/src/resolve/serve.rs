@@ -88,6 +88,15 @@ impl Resolver {
     }
 }
 
+#[cfg(feature = "server")]
+impl Resolver {
+    /// For a caller in this process, who may ask whatever network it is in.
+    pub(crate) fn serve_caller(&self, now: Duration, wire: &[u8], out: &mut [u8]) -> Served {
+        let Ok(query) = Query::parse(wire) else { return Served::Nothing };
+        self.shared.answer_query(now, &query, Transport::Stream, out, Shared::resolve)
+    }
+}
+
 /// For [`Misses`](crate::Misses): answers that came later.
 impl Resolver {
     /// The question as it may go to others; `None` for what is answered here only.
@@ -186,8 +195,24 @@ impl Shared {
         out: &mut [u8],
         resolve: Resolve,
     ) -> Served {
+        if self.policy.allows(client) {
+            return self.answer_query(now, query, transport, out, resolve);
+        }
+        let patch = self.patch(query, transport);
+        self.refused.fetch_add(1, Ordering::Relaxed);
+        Served::Answer { len: write_error(query, Rcode::REFUSED, 0, &patch, out), prefetch: false }
+    }
+
+    fn answer_query(
+        &self,
+        now: Duration,
+        query: &Query<'_>,
+        transport: Transport,
+        out: &mut [u8],
+        resolve: Resolve,
+    ) -> Served {
         let mut patch = self.patch(query, transport);
-        let rcode = match self.screen(client, query) {
+        let rcode = match screen_question(query) {
             Some(rcode) => rcode,
             None => match resolve(self, now, query, View::default()) {
                 Ok(resolved) => {
@@ -204,14 +229,6 @@ impl Shared {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
         Served::Answer { len: write_error(query, rcode, 0, &patch, out), prefetch: false }
-    }
-
-    /// What needs no look at any data.
-    pub(super) fn screen(&self, client: IpAddr, query: &Query<'_>) -> Option<Rcode> {
-        if !self.policy.allows(client) {
-            return Some(Rcode::REFUSED);
-        }
-        screen_question(query)
     }
 
     pub(super) fn patch(&self, query: &Query<'_>, transport: Transport) -> Patch {

@@ -119,6 +119,12 @@ impl Exchange {
     }
 }
 
+/// A query of this process to itself.
+#[cfg(feature = "server")]
+pub(crate) fn wire_query(question: &Question) -> Vec<u8> {
+    Exchange::new(question, 0, Spelling::Plain, false, 0).1
+}
+
 fn spell(name: &mut [u8], spelling: Spelling) {
     let Spelling::Mixed(mut bits) = spelling else { return };
     let mut left = 64;

@@ -12,6 +12,8 @@ use std::str::FromStr;
 use thiserror::Error;
 
 pub(crate) use budget::Budget;
+#[cfg(feature = "server")]
+pub(crate) use exchange::wire_query;
 pub(crate) use exchange::{Exchange, Reply, Spelling};
 pub use health::{Availability, Health};
 

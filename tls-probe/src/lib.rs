@@ -2,10 +2,15 @@
 #![forbid(unsafe_code)]
 
 mod wire;
+#[cfg(feature = "certificates")]
+mod der;
 pub mod names;
 pub mod record;
 pub mod message;
 pub mod hello;
+#[cfg(feature = "fingerprint")]
+pub mod fingerprint;
+mod plaintext;
 pub mod segment;
 pub mod timeline;
 pub mod gap;
@@ -13,17 +18,23 @@ mod sentence;
 pub mod verdict;
 pub mod outcome;
 pub mod dialogue;
+#[cfg(feature = "certificates")]
+pub mod certificate;
 #[cfg(feature = "serde")]
 mod json;
 pub mod report;
 mod config;
 pub mod handshake;
+#[cfg(feature = "active")]
+pub mod schedule;
 #[cfg(feature = "passive")]
 pub mod connection;
 #[cfg(feature = "passive")]
 pub mod link;
 #[cfg(feature = "passive")]
 mod table;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(feature = "tokio")]
 pub mod net;
 
@@ -33,8 +44,9 @@ pub use gap::{Idle, Vantage};
 pub use link::LinkType;
 pub use names::{CipherSuite, ProtocolVersion, Side};
 #[cfg(feature = "tokio")]
-pub use net::{AcceptError, Endpoints, TimedAcceptor};
+pub use net::{AcceptError, ConnectError, Endpoints, TimedAcceptor, TimedConnector};
 pub use outcome::{Alert, Messages, Outcome};
+pub use plaintext::Plaintext;
 pub use report::{Phases, Report};
 #[cfg(feature = "passive")]
 pub use table::{Stats, Table};

@@ -1,27 +1,18 @@
 //! `tokio_rustls::TlsAcceptor`, with a report of every handshake.
 
-use std::{fmt, io, net::SocketAddr, sync::Arc, time::Duration};
+use std::{fmt, io};
 
-use rustls::{HandshakeKind, ServerConnection};
 use thiserror::Error;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    net::TcpStream,
-};
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio_rustls::{Accept, TlsAcceptor, server::TlsStream};
 
 use super::{
     clock::{Clock, SystemClock},
-    timed::{Tape, Timed},
+    tcp_info::TcpInfoSource,
+    timed::Timed,
+    watch::{Endpoints, Watch, Watching},
 };
-use crate::{
-    config::Config,
-    gap::Vantage,
-    handshake::Handshake,
-    names::{CipherSuite, ProtocolVersion, Side},
-    outcome::{Alert, Outcome},
-    report::Report,
-};
+use crate::{config::Config, gap::Vantage, names::Side, report::Report};
 
 /// A handshake that failed, with what is known of it.
 #[derive(Debug, Error)]
@@ -40,40 +31,18 @@ impl AcceptError {
     }
 }
 
-/// What the acceptor cannot see for itself.
-#[derive(Debug, Clone, Copy, Default)]
-pub struct Endpoints {
-    /// The client's address.
-    pub client: Option<SocketAddr>,
-    /// The server's.
-    pub server: Option<SocketAddr>,
-    /// The round trip, where the caller knows it (`TCP_INFO`). Without it, time on the path counts
-    /// as the client's, and the sentence says so.
-    pub rtt: Option<Duration>,
-}
-
-impl Endpoints {
-    /// The addresses of a TCP stream.
-    pub fn of(stream: &TcpStream) -> Self {
-        Self { client: stream.peer_addr().ok(), server: stream.local_addr().ok(), rtt: None }
-    }
-}
-
-type Callback = Arc<dyn Fn(&Report) + Send + Sync>;
-
 /// Accepts TLS and times it. It takes the `TlsAcceptor` you have: certificates, versions and the
 /// crypto provider are its affair.
 #[derive(Clone)]
 pub struct TimedAcceptor<C = SystemClock> {
     inner: TlsAcceptor,
-    config: Config,
-    clock: C,
-    on_slow: Option<Callback>,
+    watching: Watching<C>,
 }
 
 impl<C> fmt::Debug for TimedAcceptor<C> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("TimedAcceptor").field("config", &self.config).finish_non_exhaustive()
+        let config = &self.watching.config;
+        f.debug_struct("TimedAcceptor").field("config", config).finish_non_exhaustive()
     }
 }
 
@@ -81,21 +50,29 @@ impl TimedAcceptor {
     /// Times the handshakes of `inner` by the system's clock.
     pub fn new(inner: TlsAcceptor, config: Config) -> Self {
         let config = config.vantage(Vantage::Server);
-        Self { inner, config, clock: SystemClock, on_slow: None }
+        let watching = Watching { config, clock: SystemClock, on_slow: None, tcp_info: None };
+        Self { inner, watching }
     }
 }
 
 impl<C: Clock + Unpin> TimedAcceptor<C> {
     /// Takes the time from another clock.
     pub fn with_clock<D: Clock>(self, clock: D) -> TimedAcceptor<D> {
-        let Self { inner, config, clock: _, on_slow } = self;
-        TimedAcceptor { inner, config, clock, on_slow }
+        let Self { inner, watching: Watching { config, clock: _, on_slow, tcp_info } } = self;
+        TimedAcceptor { inner, watching: Watching { config, clock, on_slow, tcp_info } }
+    }
+
+    /// Asks the kernel for the round trip and for retransmissions of connections whose
+    /// [`Endpoints`] are known.
+    pub fn with_tcp_info(mut self, source: TcpInfoSource) -> Self {
+        self.watching.tcp_info = Some(source);
+        self
     }
 
     /// Calls `callback` with every handshake that took [`Config::slow`] or longer, whatever its
     /// outcome; also with one whose future was dropped (`tokio::time::timeout`), as a time-out.
     pub fn on_slow(mut self, callback: impl Fn(&Report) + Send + Sync + 'static) -> Self {
-        self.on_slow = Some(Arc::new(callback));
+        self.watching.on_slow = Some(std::sync::Arc::new(callback));
         self
     }
 
@@ -122,15 +99,8 @@ impl<C: Clock + Unpin> TimedAcceptor<C> {
     where
         IO: AsyncRead + AsyncWrite + Unpin,
     {
-        let mut handshake = Handshake::new(&self.config);
-        handshake.accepted(self.clock.now_ns());
-        if let Some(rtt) = endpoints.rtt {
-            handshake.set_rtt(rtt);
-        }
-        let tape = Tape::new(handshake, self.clock.clone());
-        let accept = self.inner.accept(Timed::new(io, tape.clone()));
-        let slow = self.config.slow;
-        let watch = Watch { tape, endpoints, slow, on_slow: self.on_slow.clone() };
+        let watch = self.watching.begin(Side::Server, endpoints);
+        let accept = self.inner.accept(Timed::new(io, watch.tape.clone()));
         told(accept, watch)
     }
 }
@@ -148,93 +118,12 @@ where
         Ok(mut stream) => {
             let (timed, session) = stream.get_mut();
             timed.release();
-            let report = watch.report(Outcome::Established, |report| complete(report, session));
-            Ok((stream, report.expect("only here or on drop is it taken")))
+            let report = watch.established(session, session.server_name());
+            Ok((stream, report))
         }
         Err(source) => {
-            let (outcome, alert) = failure(&source);
-            let report = watch.report(outcome, |report| {
-                // On the wire a refusal under encryption looks like any other record.
-                if report.outcome == Outcome::Established {
-                    report.outcome = outcome;
-                }
-                if report.outcome == Outcome::Alert {
-                    report.alert = report.alert.or(alert);
-                }
-            });
-            let report = Box::new(report.expect("only here or on drop is it taken"));
+            let report = Box::new(watch.failed(&source));
             Err(AcceptError { source, report })
         }
-    }
-}
-
-/// Sees to it that every handshake is reported, one whose future is dropped too.
-struct Watch<C: Clock> {
-    tape: Tape<C>,
-    endpoints: Endpoints,
-    slow: Duration,
-    on_slow: Option<Callback>,
-}
-
-impl<C: Clock> Watch<C> {
-    fn report(&self, otherwise: Outcome, amend: impl FnOnce(&mut Report)) -> Option<Report> {
-        let mut handshake = self.tape.lock().handshake.take()?;
-        if handshake.outcome().is_none() {
-            handshake.end(self.tape.clock.now_ns(), otherwise);
-        }
-        let mut report = handshake.report(self.endpoints.client, self.endpoints.server);
-        amend(&mut report);
-        if report.phases.total >= self.slow {
-            tracing::warn!(
-                client.address = self.endpoints.client.map(tracing::field::display),
-                server.address = report.server_name,
-                outcome = report.outcome.label(),
-                verdict = report.verdict.label(),
-                total = report.phases.total.as_secs_f64(),
-                "slow tls handshake: {}",
-                report.because
-            );
-            if let Some(callback) = &self.on_slow {
-                callback(&report);
-            }
-        }
-        Some(report)
-    }
-}
-
-impl<C: Clock> Drop for Watch<C> {
-    fn drop(&mut self) {
-        self.report(Outcome::Timeout, |_| {});
-    }
-}
-
-/// What rustls knows and the wire hides.
-fn complete(report: &mut Report, session: &ServerConnection) {
-    report.outcome = Outcome::Established;
-    if let Some(version) = session.protocol_version() {
-        report.version = Some(ProtocolVersion(version.into()));
-    }
-    if let Some(suite) = session.negotiated_cipher_suite() {
-        report.cipher = Some(CipherSuite(suite.suite().into()));
-    }
-    if let Some(name) = session.server_name() {
-        report.server_name = Some(name.to_owned());
-    }
-    report.alpn = session.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned());
-    report.resumed = session.handshake_kind() == Some(HandshakeKind::Resumed);
-}
-
-/// How a handshake ended that neither an alert in clear nor the end of the stream did.
-fn failure(error: &io::Error) -> (Outcome, Option<Alert>) {
-    let tls = error.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>());
-    match (tls, error.kind()) {
-        (Some(rustls::Error::AlertReceived(alert)), _) => {
-            let description = Some(u8::from(*alert));
-            (Outcome::Alert, Some(Alert { side: Side::Client, description }))
-        }
-        (Some(_), _) => (Outcome::Alert, Some(Alert { side: Side::Server, description: None })),
-        (None, io::ErrorKind::ConnectionReset) => (Outcome::Reset, None),
-        (None, io::ErrorKind::TimedOut) => (Outcome::Timeout, None),
-        (None, _) => (Outcome::Incomplete, None),
     }
 }

@@ -55,26 +55,28 @@ impl<IO, C> Timed<IO, C> {
     }
 }
 
-/// What was noted. Shared with the acceptor, because a failing or abandoned handshake takes its
+/// What was noted. Shared with the acceptor or connector, because a failing or abandoned handshake takes its
 /// stream with it.
 #[derive(Debug, Clone)]
 pub(super) struct Tape<C> {
     noted: Arc<Mutex<Noted>>,
     pub(super) clock: C,
+    /// Which side writes what this stream writes.
+    ours: Side,
 }
 
 #[derive(Debug)]
 pub(super) struct Noted {
     /// Taken when it is reported.
     pub(super) handshake: Option<Handshake>,
-    /// The server has asked for bytes and there were none.
+    /// Our side has asked for bytes and there were none.
     waiting: bool,
 }
 
 impl<C: Clock> Tape<C> {
-    pub(super) fn new(handshake: Handshake, clock: C) -> Self {
+    pub(super) fn new(handshake: Handshake, clock: C, ours: Side) -> Self {
         let noted = Noted { handshake: Some(handshake), waiting: false };
-        Self { noted: Arc::new(Mutex::new(noted)), clock }
+        Self { noted: Arc::new(Mutex::new(noted)), clock, ours }
     }
 
     pub(super) fn lock(&self) -> MutexGuard<'_, Noted> {
@@ -91,8 +93,9 @@ impl<C: Clock> Tape<C> {
     }
 
     fn read(&self, polled: &Poll<io::Result<()>>, new: &[u8]) {
+        let theirs = self.ours.other();
         self.note(|handshake, waiting, now| {
-            // Until the server asks, silence is its own: bytes that are there at once may have
+            // Until our side asks, silence is its own: bytes that are there at once may have
             // been there for long.
             if !*waiting {
                 handshake.listening(now);
@@ -101,10 +104,10 @@ impl<C: Clock> Tape<C> {
             match polled {
                 Poll::Pending => {}
                 Poll::Ready(Ok(())) if new.is_empty() => {
-                    handshake.closed(Event::bare(now, Side::Client, What::Fin));
+                    handshake.closed(Event::bare(now, theirs, What::Fin));
                 }
-                Poll::Ready(Ok(())) => handshake.bytes(now, Side::Client, [new]),
-                Poll::Ready(Err(error)) => Self::failed(handshake, now, error),
+                Poll::Ready(Ok(())) => handshake.bytes(now, theirs, [new]),
+                Poll::Ready(Err(error)) => self.failed(handshake, now, error),
             }
         });
     }
@@ -123,15 +126,15 @@ impl<C: Clock> Tape<C> {
                     left -= part.len();
                     part
                 });
-                handshake.bytes(now, Side::Server, written);
+                handshake.bytes(now, self.ours, written);
             }
-            Poll::Ready(Err(error)) => Self::failed(handshake, now, error),
+            Poll::Ready(Err(error)) => self.failed(handshake, now, error),
         });
     }
 
-    fn failed(handshake: &mut Handshake, now: u64, error: &io::Error) {
+    fn failed(&self, handshake: &mut Handshake, now: u64, error: &io::Error) {
         if error.kind() == io::ErrorKind::ConnectionReset {
-            handshake.closed(Event::bare(now, Side::Client, What::Rst));
+            handshake.closed(Event::bare(now, self.ours.other(), What::Rst));
         }
     }
 }

@@ -14,6 +14,7 @@ pub mod question;
 pub mod answer;
 pub mod cache;
 pub mod zone;
+pub mod hosts;
 pub mod upstream;
 pub mod forward;
 pub mod policy;
@@ -21,6 +22,8 @@ pub mod resolve;
 mod miss;
 #[cfg(feature = "server")]
 pub mod net;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 
 pub use answer::{Kind, Record};
 pub use cache::{CacheConfig, CacheStats, Source};

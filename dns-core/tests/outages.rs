@@ -94,7 +94,7 @@ impl World {
             self.carry(transmit);
         }
         while let Some(((_, since), response)) = self.misses.poll_reply() {
-            self.answered.push((self.now - since, response[3] & 15));
+            self.answered.push((self.now.saturating_sub(since), response[3] & 15));
         }
     }
 
@@ -191,9 +191,9 @@ fn refusal(message: &[u8]) -> Vec<u8> {
 fn lie(message: &[u8], which: u64) -> Vec<u8> {
     let mut wire = answer(message);
     if which.is_multiple_of(2) {
-        wire[0] ^= 0x55
+        wire[0] ^= 0x55;
     } else {
-        wire[14] ^= 0x01
+        wire[14] ^= 0x01;
     }
     wire
 }
@@ -230,7 +230,7 @@ fn with_all_dead_whoever_asked_before_is_answered_still() {
     world.load(3_000, 100);
     world.answered.clear();
     world.manners = vec![Manner::Dead, Manner::Dead];
-    world.pass(Duration::from_secs(120));
+    world.pass(Duration::from_mins(2));
     let before = world.sent;
     world.load(5_000, 100);
     let (_, p99, good) = world.outcome();

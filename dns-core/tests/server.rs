@@ -40,7 +40,7 @@ impl Upstreams {
                     converse(stream, |query| {
                         count.fetch_add(1, Ordering::Relaxed);
                         answer(query, false)
-                    })
+                    });
                 });
             }
         });

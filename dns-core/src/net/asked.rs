@@ -23,12 +23,12 @@ pub(super) enum Heard {
 
 /// Ways to all servers.
 #[derive(Debug)]
-pub(super) struct Asked {
-    servers: Vec<Ways>,
+pub(super) struct Ways {
+    servers: Vec<Way>,
 }
 
 #[derive(Debug)]
-struct Ways {
+struct Way {
     ports: Ports,
     connections: Connections,
 }
@@ -46,26 +46,26 @@ impl std::fmt::Debug for TlsClient {
     }
 }
 
-impl Asked {
+impl Ways {
     pub(super) fn new(
         upstreams: &[Upstream],
         tls: &TlsClient,
         heard: &mpsc::Sender<Heard>,
-    ) -> Asked {
-        let ways = |upstream: &Upstream| Ways {
+    ) -> Ways {
+        let way = |upstream: &Upstream| Way {
             ports: Ports::new(upstream.address, heard.clone()),
             connections: Connections::new(upstream.clone(), tls.clone(), heard.clone()),
         };
-        Asked { servers: upstreams.iter().map(ways).collect() }
+        Ways { servers: upstreams.iter().map(way).collect() }
     }
 
     /// Sends without waiting; what cannot be sent is heard of.
     pub(super) fn send(&mut self, transmit: Transmit) {
         let Transmit { attempt, server, carrier, message } = transmit;
-        let Some(ways) = self.servers.get_mut(server) else { return };
+        let Some(way) = self.servers.get_mut(server) else { return };
         match carrier {
-            Carrier::Udp => ways.ports.send(attempt, &message),
-            Carrier::Stream => ways.connections.send(attempt, message),
+            Carrier::Udp => way.ports.send(attempt, &message),
+            Carrier::Stream => way.connections.send(attempt, message),
         }
     }
 }

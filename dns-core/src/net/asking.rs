@@ -6,7 +6,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::sleep_until;
 
-use super::asked::{Asked, Heard};
+use super::asked::{Heard, Ways};
 use super::clock::Clock;
 use super::reply::{Missed, ReplyTo};
 use super::server::Status;
@@ -15,7 +15,7 @@ use crate::miss::Misses;
 /// What the task needs.
 pub(super) struct Asking {
     pub(super) misses: Misses<ReplyTo>,
-    pub(super) asked: Asked,
+    pub(super) asked: Ways,
     pub(super) clock: Clock,
     pub(super) missed: mpsc::Receiver<Missed>,
     pub(super) heard: mpsc::Receiver<Heard>,
@@ -76,16 +76,20 @@ impl Asking {
         while let Some(transmit) = self.misses.poll_transmit() {
             self.asked.send(transmit);
         }
-        while let Some((to, response)) = self.misses.poll_reply() {
-            to.send(response);
-        }
         while let Some(ended) = self.misses.poll_ended() {
             let (name, error) = (ended.question.name(), ended.error.map(|error| error.label()));
+            let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+            status.last_asked.clone_from(&ended.asked);
             tracing::debug!(dns.question.name = %name, error, asked = ?ended.asked, "resolve");
         }
         let now = self.clock.now();
         let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
         status.note(now, &self.misses);
+        drop(status);
+        // Last, so that whoever is answered finds in the status how.
+        while let Some((to, response)) = self.misses.poll_reply() {
+            to.send(response);
+        }
     }
 }
 

@@ -10,7 +10,7 @@ use tokio::net::TcpListener;
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 
-use super::asked::{Asked, TlsClient, is_spoken};
+use super::asked::{TlsClient, Ways, is_spoken};
 use super::asking::Asking;
 use super::bind::{self, BindError, Listen};
 use super::client::Client;
@@ -18,7 +18,7 @@ use super::clock::Clock;
 use super::datagram::DatagramLoop;
 use super::reply::{Missed, ReplyTo};
 use super::stream::{self, StreamDesk};
-use crate::forward::{ForwardConfig, Forwarder};
+use crate::forward::{Asked, ForwardConfig, Forwarder};
 use crate::miss::{MissConfig, MissStats, Misses};
 use crate::resolve::Resolver;
 use crate::upstream::{Availability, Upstream};
@@ -77,6 +77,8 @@ pub struct Status {
     pub waiting: usize,
     /// Whom is asked, whether it is up, and its smoothed round trip.
     pub upstreams: Vec<(Upstream, Availability, Option<Duration>)>,
+    /// Whom the last question was asked of, in order.
+    pub last_asked: Vec<Asked>,
     /// Queries dropped because too many waited already.
     pub overloaded: u64,
 }
@@ -194,7 +196,7 @@ impl Server {
             #[cfg(feature = "tls")]
             config: config.tls_client,
         };
-        let asked = Asked::new(&config.upstreams, &tls, &hear);
+        let asked = Ways::new(&config.upstreams, &tls, &hear);
         let forwarder = Forwarder::new(config.forward, config.upstreams, random());
         let misses = Misses::new(resolver, forwarder, config.miss);
         let status = Arc::clone(&self.status);

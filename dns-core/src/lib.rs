@@ -14,18 +14,31 @@ pub mod question;
 pub mod answer;
 pub mod cache;
 pub mod zone;
+pub mod hosts;
+pub mod upstream;
+pub mod forward;
 pub mod policy;
 pub mod resolve;
+mod miss;
+#[cfg(feature = "server")]
+pub mod net;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 
 pub use answer::{Kind, Record};
 pub use cache::{CacheConfig, CacheStats, Source};
+pub use forward::{ForwardConfig, Forwarder};
+pub use miss::{Ended, MissConfig, MissStats, Misses};
 pub use name::{Name, NameError};
 pub use policy::Network;
 pub use question::View;
 pub use rdata::RData;
 pub use record_type::RecordType;
-pub use resolve::{Explanation, Lookup, Outcome, Resolver, ResolverBuilder, Stats};
+pub use resolve::{
+    Explanation, Lookup, Outcome, Resolver, ResolverBuilder, Served, Stats, Transport,
+};
 pub use ttl::Ttl;
+pub use upstream::Upstream;
 pub use zone::Zone;
 #[cfg(feature = "zones")]
 pub use zone::{MasterFileError, Mistake};

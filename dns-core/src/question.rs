@@ -212,6 +212,50 @@ impl<'a> Edns<'a> {
     }
 }
 
+/// A question that is asked of others, whoever wanted to know: the name in lower case.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Question {
+    /// The name, in lower case.
+    pub(crate) name: Name,
+    /// The type.
+    pub(crate) rtype: RecordType,
+    /// The class.
+    pub(crate) class: Class,
+    /// Whether signatures are wanted.
+    pub(crate) dnssec_ok: bool,
+    /// Whether the asker checks signatures itself.
+    pub(crate) checking_disabled: bool,
+}
+
+impl Question {
+    /// A question without signatures in class IN.
+    pub fn new(name: &Name, rtype: RecordType) -> Question {
+        let name = name.folded();
+        Question { name, rtype, class: Class::IN, dnssec_ok: false, checking_disabled: false }
+    }
+
+    /// What `query` asks.
+    pub(crate) fn of(query: &Query<'_>) -> Option<Question> {
+        Some(Question {
+            name: Name::from_wire(query.name).ok()?.folded(),
+            rtype: query.rtype,
+            class: query.class,
+            dnssec_ok: query.dnssec_ok(),
+            checking_disabled: query.checking_disabled,
+        })
+    }
+
+    /// The name, in lower case.
+    pub fn name(&self) -> &Name {
+        &self.name
+    }
+
+    /// The type.
+    pub fn rtype(&self) -> RecordType {
+        self.rtype
+    }
+}
+
 /// The site a question comes from. Answers cached for one view are never given to another.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct View(pub u16);

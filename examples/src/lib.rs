@@ -11,6 +11,7 @@ pub mod changes;
 pub mod draw;
 pub mod probe_connect;
 pub mod probe_pcap;
+pub mod resolving;
 pub mod replay;
 pub mod record;
 pub mod demo;

@@ -1,6 +1,6 @@
 //! One cached answer and its times.
 
-use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::atomic::{AtomicU32, AtomicU64, Ordering};
 use std::time::Duration;
 
 use crate::answer::{Aging, Answer, Kind};
@@ -14,6 +14,8 @@ pub enum Source {
     Zone,
     /// A name the RFCs reserve (RFC 6303, 6761).
     Special,
+    /// Had from a server that was asked.
+    Upstream,
     /// Put in from outside.
     Injected,
 }
@@ -24,6 +26,7 @@ impl Source {
         match self {
             Source::Zone => "zone",
             Source::Special => "special",
+            Source::Upstream => "upstream",
             Source::Injected => "injected",
         }
     }
@@ -52,6 +55,8 @@ pub struct Entry {
     /// Milliseconds since the caller's epoch.
     inserted_ms: u64,
     hits: AtomicU32,
+    /// Not refreshed before: milliseconds since the caller's epoch. A refresh is on its way, or failed.
+    refresh_not_before_ms: AtomicU64,
 }
 
 /// The state of an entry at a moment.
@@ -64,7 +69,9 @@ pub(crate) enum Freshness {
 
 impl Entry {
     pub(crate) fn new(now: Duration, answer: Answer, source: Source, lifetime: Lifetime) -> Entry {
-        Entry { answer, source, lifetime, inserted_ms: millis(now), hits: AtomicU32::new(0) }
+        let (hits, refresh_not_before_ms) = (AtomicU32::new(0), AtomicU64::new(0));
+        let inserted_ms = millis(now);
+        Entry { answer, source, lifetime, inserted_ms, hits, refresh_not_before_ms }
     }
 
     /// The answer.
@@ -134,11 +141,51 @@ impl Entry {
         }
     }
 
+    /// Whether it deserves a refresh before it expires: it is in the last tenth of its life, was asked for
+    /// more than once, and no refresh is on its way. True once; whoever gets it refreshes.
+    pub(crate) fn claims_prefetch(&self, now: Duration) -> bool {
+        let Lifetime::Ages { fresh, .. } = self.lifetime else { return false };
+        let (age, life) = (self.age(now), fresh.as_duration());
+        age < life
+            && age + life / PREFETCH_SHARE > life
+            && life >= LEAST_PREFETCH_LIFE
+            && self.hits() >= PREFETCH_HITS
+            && self.claim_refresh(now, REFRESH_TAKES)
+    }
+
+    /// Whether a refresh may begin now; if so, none other may for `pause`.
+    pub(crate) fn claim_refresh(&self, now: Duration, pause: Duration) -> bool {
+        let (now, until) = (millis(now), millis(now + pause));
+        // Relaxed: of two that claim at once one wins, and nothing else hangs on it.
+        let seen = self.refresh_not_before_ms.load(Ordering::Relaxed);
+        let (relaxed, order) = (Ordering::Relaxed, Ordering::Relaxed);
+        now >= seen
+            && self.refresh_not_before_ms.compare_exchange(seen, until, order, relaxed).is_ok()
+    }
+
+    /// A refresh failed: the stale answer is given at once for `pause` (RFC 8767 §5, failure recheck).
+    pub(crate) fn refresh_failed(&self, now: Duration, pause: Duration) {
+        self.refresh_not_before_ms.store(millis(now + pause), Ordering::Relaxed);
+    }
+
+    /// Whether a refresh failed lately or is on its way.
+    pub(crate) fn refresh_is_futile(&self, now: Duration) -> bool {
+        millis(now) < self.refresh_not_before_ms.load(Ordering::Relaxed)
+    }
+
     /// One more hit. Relaxed: a count, nothing is published through it.
     pub(crate) fn note_hit(&self) {
         self.hits.fetch_add(1, Ordering::Relaxed);
     }
 }
+
+/// The last tenth of an answer's life is when it is refreshed, if it is in use.
+const PREFETCH_SHARE: u32 = 10;
+const PREFETCH_HITS: u32 = 2;
+/// Shorter lives end before a refresh would be back.
+const LEAST_PREFETCH_LIFE: Duration = Duration::from_secs(10);
+/// No second refresh of one answer within this time.
+const REFRESH_TAKES: Duration = Duration::from_secs(5);
 
 fn millis(time: Duration) -> u64 {
     u64::try_from(time.as_millis()).unwrap_or(u64::MAX)

@@ -18,6 +18,7 @@ pub struct ResolverBuilder {
     allowed: Vec<Network>,
     private: Vec<Name>,
     udp_payload: Option<u16>,
+    forwards: bool,
 }
 
 impl ResolverBuilder {
@@ -59,6 +60,13 @@ impl ResolverBuilder {
         self
     }
 
+    /// Has others asked for names that are not known here: whoever drives the resolver does the asking
+    /// ([`Misses`](crate::Misses)). Default: nobody is asked.
+    pub fn forwards(mut self) -> ResolverBuilder {
+        self.forwards = true;
+        self
+    }
+
     /// The resolver.
     pub fn build(self) -> Resolver {
         let allowed = if self.allowed.is_empty() { local_networks() } else { self.allowed };
@@ -68,6 +76,7 @@ impl ResolverBuilder {
             special: special_zones(),
             policy: Policy { allowed, private: self.private },
             udp_payload: self.udp_payload.unwrap_or(DEFAULT_UDP_PAYLOAD),
+            forwards: self.forwards,
             refused: AtomicU64::new(0),
             slow: AtomicU64::new(0),
             dropped: AtomicU64::new(0),

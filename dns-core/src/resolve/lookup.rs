@@ -5,8 +5,12 @@ use std::time::Duration;
 
 use super::serve::screen_question;
 use super::{Resolver, STALE_TTL};
+#[cfg(feature = "server")]
+use crate::answer::Answer;
 use crate::answer::{Kind, Record};
 use crate::cache::Source;
+#[cfg(feature = "server")]
+use crate::message::Rcode;
 use crate::name::{Name, NameError};
 use crate::question::{Query, View};
 use crate::rdata::RData;
@@ -75,6 +79,19 @@ impl From<Kind> for Outcome {
 }
 
 impl Lookup {
+    /// What a response to `query` says.
+    #[cfg(feature = "server")]
+    pub(crate) fn read(query: &Query<'_>, response: &[u8], cached: bool) -> Lookup {
+        let (name, rtype) = (Name::from_wire(query.name).unwrap_or(Name::root()), query.rtype);
+        let refused = response.get(3).is_some_and(|flags| flags & 15 == Rcode::REFUSED.0);
+        let (mut outcome, mut records) = (Outcome::Failed, Vec::new());
+        if let Ok(answer) = Answer::from_response(response) {
+            outcome = if refused { Outcome::Refused } else { answer.kind().into() };
+            records = answer.records(crate::answer::Aging::Fixed);
+        }
+        Lookup { name, rtype, outcome, records, source: None, cached }
+    }
+
     /// The data of the type asked for, aliases left out.
     pub fn data(&self) -> impl Iterator<Item = &RData> {
         let asked = |record: &&Record| record.rtype == self.rtype || self.rtype == RecordType::ANY;
@@ -123,7 +140,7 @@ impl Resolver {
         let query = Query::ask(&name, rtype);
         let resolved = match screen_question(&query) {
             Some(_) => Err(Outcome::Refused),
-            None => self.shared.resolve(now, &query, View::default()).map_err(Outcome::from),
+            None => self.shared.resolve_alone(now, &query, View::default()).map_err(Outcome::from),
         };
         match resolved {
             Ok(resolved) => {
@@ -143,7 +160,7 @@ impl From<super::Unanswered> for Outcome {
     fn from(why: super::Unanswered) -> Outcome {
         match why {
             super::Unanswered::Unknown => Outcome::Refused,
-            super::Unanswered::TooLarge => Outcome::Failed,
+            super::Unanswered::TooLarge | super::Unanswered::Ask(_) => Outcome::Failed,
         }
     }
 }

@@ -15,12 +15,14 @@ use thiserror::Error;
 pub use build::ResolverBuilder;
 pub use explain::{CacheState, Explanation, Layer};
 pub use lookup::{Lookup, Outcome};
+pub use serve::{Served, Transport};
 
 use crate::answer::{Answer, AnswerError};
 use crate::cache::{Cache, CacheStats, Entry, Hit, Lifetime, Source};
+use crate::forward::Outbound;
 use crate::name::{Name, is_under};
 use crate::policy::Policy;
-use crate::question::{Key, Query, View};
+use crate::question::{Key, Query, Question, View};
 use crate::record_type::RecordType;
 use crate::ttl::Ttl;
 use crate::zone::{Zone, ZoneSet, respond};
@@ -40,6 +42,8 @@ struct Shared {
     special: ZoneSet,
     policy: Policy,
     udp_payload: u16,
+    /// Whether others are asked for what is not known here.
+    forwards: bool,
     refused: AtomicU64,
     slow: AtomicU64,
     dropped: AtomicU64,
@@ -93,15 +97,19 @@ impl InjectError {
 struct Resolved {
     entry: Arc<Entry>,
     cached: bool,
+    /// It is in use, about to expire, and nobody refreshes it yet.
+    prefetch: bool,
 }
 
 /// Why there is no answer.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug)]
 enum Unanswered {
     /// Nothing here knows the name, and nobody else is asked.
     Unknown,
     /// The records do not fit a message.
     TooLarge,
+    /// Others have to be asked; until then, or if they fail, there may be an expired answer.
+    Ask(Option<Arc<Entry>>),
 }
 
 impl Resolver {
@@ -145,6 +153,18 @@ impl Resolver {
         response: &[u8],
     ) -> Result<(), InjectError> {
         let answer = Answer::from_response(response)?;
+        self.take(now, view, query, answer, Source::Injected).map(drop)
+    }
+
+    /// Keeps an answer to `query` from `source`, and gives it back as an entry.
+    pub(crate) fn take(
+        &self,
+        now: Duration,
+        view: View,
+        query: &Query<'_>,
+        answer: Answer,
+        source: Source,
+    ) -> Result<Arc<Entry>, InjectError> {
         if !answer.answers(query) {
             return Err(InjectError::OtherQuestion);
         }
@@ -157,8 +177,7 @@ impl Resolver {
         {
             return Err(InjectError::Local);
         }
-        self.shared.cache.insert(now, &Key::new(query, view), answer, Source::Injected, lifetime);
-        Ok(())
+        Ok(self.shared.cache.insert(now, &Key::new(query, view), answer, source, lifetime))
     }
 
     /// The cache: to inspect and to purge.
@@ -188,15 +207,60 @@ impl Shared {
     ) -> Result<Resolved, Unanswered> {
         let key = Key::new(query, view);
         match self.cache.lookup(now, &key) {
-            // Nobody is asked for a better one yet, so a stale answer is the best there is.
-            Hit::Fresh(entry) | Hit::Stale(entry) => Ok(Resolved { entry, cached: true }),
+            Hit::Fresh(entry) => {
+                let prefetch = self.forwards && entry.claims_prefetch(now);
+                Ok(Resolved { entry, cached: true, prefetch })
+            }
+            Hit::Stale(entry) => {
+                if self.may_ask(query) && !entry.refresh_is_futile(now) {
+                    return Err(Unanswered::Ask(Some(entry)));
+                }
+                Ok(Resolved { entry, cached: true, prefetch: false })
+            }
             Hit::Miss => {
                 let zones = self.zones();
-                let (answer, source) = self.local(&zones, query)?;
+                let (answer, source) = match self.local(&zones, query) {
+                    Err(Unanswered::Unknown) if self.may_ask(query) => {
+                        return Err(Unanswered::Ask(None));
+                    }
+                    other => other?,
+                };
                 let entry = self.cache.insert(now, &key, answer, source, Lifetime::Fixed);
-                Ok(Resolved { entry, cached: false })
+                Ok(Resolved { entry, cached: false, prefetch: false })
             }
         }
+    }
+
+    /// The same when nobody can be asked: an expired answer is the best there is.
+    fn resolve_alone(
+        &self,
+        now: Duration,
+        query: &Query<'_>,
+        view: View,
+    ) -> Result<Resolved, Unanswered> {
+        match self.resolve(now, query, view) {
+            Err(Unanswered::Ask(Some(entry))) => {
+                Ok(Resolved { entry, cached: true, prefetch: false })
+            }
+            Err(Unanswered::Ask(None)) => Err(Unanswered::Unknown),
+            other => other,
+        }
+    }
+
+    /// Whether others may be asked at all. The one place that says so for a name is
+    /// [`outbound`](Self::outbound).
+    fn may_ask(&self, query: &Query<'_>) -> bool {
+        self.forwards && query.recursion_desired
+    }
+
+    /// The question as it may go to others; `None` for what is answered here only: names in our zones,
+    /// special names, private suffixes. Nothing else makes an [`Outbound`].
+    fn outbound(&self, query: &Query<'_>) -> Option<Outbound> {
+        let question = Question::of(query)?;
+        let zones = self.zones();
+        let ours = self.layer(&zones, question.name().as_wire(), query.rtype).is_some();
+        let private = self.policy.private_suffix(question.name()).is_some();
+        (self.forwards && !ours && !private).then(|| Outbound::vetted(question))
     }
 
     /// The answer of our zones, then of the special names.
@@ -223,7 +287,7 @@ impl Shared {
     /// Forgets what a change at `origin` may have made wrong: all local answers, since aliases lead from
     /// zone to zone, and everything under it. The caller holds the zones' lock for writing.
     fn purge_behind(&self, origin: &Name) {
-        let local = |entry: &Entry| entry.source() != Source::Injected;
+        let local = |entry: &Entry| matches!(entry.source(), Source::Zone | Source::Special);
         self.cache.purge_where(|name, entry| local(entry) || is_under(name, origin.as_wire()));
     }
 
@@ -237,5 +301,7 @@ impl Shared {
     }
 }
 
+/// After a failed refresh the stale answer is given at once for so long (RFC 8767 §5: 30 seconds).
+pub(crate) const FAILURE_RECHECK: Duration = Duration::from_secs(30);
 /// The TTL of a stale answer (RFC 8767 §4 recommends 30 seconds).
-const STALE_TTL: Ttl = Ttl::from_secs(30);
+pub(crate) const STALE_TTL: Ttl = Ttl::from_secs(30);

@@ -9,7 +9,7 @@ use hickory_proto::op::Message;
 use hickory_proto::serialize::binary::BinEncodable;
 
 use super::Shared;
-use super::serve::Transport;
+use super::serve::{Served, Transport};
 use crate::answer::write_error;
 use crate::message::{HEADER, OPCODE, QR, RD, Rcode, put_u16, u16_at};
 use crate::question::{Edns, Query, Unusual};
@@ -24,23 +24,27 @@ impl Shared {
         unusual: Unusual,
         transport: Transport,
         out: &mut [u8],
-    ) -> usize {
+    ) -> Served {
+        let header = |rcode, out: &mut [u8]| Served::Answer {
+            len: write_header(wire, rcode, out),
+            prefetch: false,
+        };
         match unusual {
             // Answering answers makes loops; without a header there is nobody to answer.
             Unusual::Response => return self.drop_it(),
             _ if wire.len() < HEADER || out.len() < HEADER => return self.drop_it(),
-            Unusual::Opcode(_) => return write_header(wire, Rcode::NOTIMP, out),
-            Unusual::Questions(_) => return write_header(wire, Rcode::FORMERR, out),
+            Unusual::Opcode(_) => return header(Rcode::NOTIMP, out),
+            Unusual::Questions(_) => return header(Rcode::FORMERR, out),
             _ => {}
         }
         let Ok(message) = Message::from_vec(wire) else {
-            return write_header(wire, Rcode::FORMERR, out);
+            return header(Rcode::FORMERR, out);
         };
         let [question] = &message.queries[..] else {
-            return write_header(wire, Rcode::FORMERR, out);
+            return header(Rcode::FORMERR, out);
         };
         let Ok(mut name) = question.name().to_bytes() else {
-            return write_header(wire, Rcode::FORMERR, out);
+            return header(Rcode::FORMERR, out);
         };
         // The spelling is the asker's; only the final zero is not always written for relative names.
         if name.last() != Some(&0) {
@@ -61,18 +65,23 @@ impl Shared {
             }),
         };
         let patch = self.patch(&query, transport);
-        match message.edns.as_ref().map(hickory_proto::op::Edns::version) {
+        let len = match message.edns.as_ref().map(hickory_proto::op::Edns::version) {
             // BADVERS is 16: one in the upper bits (RFC 6891 §6.1.3).
             Some(1..) => write_error(&query, Rcode::NOERROR, 1, &patch, out),
             // No key of ours signed it (RFC 8945 §5.2).
             _ if message.signature.is_some() => write_error(&query, Rcode::NOTAUTH, 0, &patch, out),
-            _ => self.serve_query(now, client, &query, transport, out),
-        }
+            // Others are not asked on account of an unusual query: what is known here has to do.
+            _ => {
+                let resolve = Shared::resolve_alone;
+                return self.serve_query(now, client, &query, transport, out, resolve);
+            }
+        };
+        Served::Answer { len, prefetch: false }
     }
 
-    fn drop_it(&self) -> usize {
+    fn drop_it(&self) -> Served {
         self.dropped.fetch_add(1, Ordering::Relaxed);
-        0
+        Served::Nothing
     }
 }
 

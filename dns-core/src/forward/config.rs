@@ -1,0 +1,33 @@
+//! The bounds of asking.
+
+use std::time::Duration;
+
+/// How others are asked.
+#[derive(Clone, Debug)]
+pub struct ForwardConfig {
+    /// A flight that has no answer by then has failed. Default 4 s: stub resolvers give up after 5.
+    pub deadline: Duration,
+    /// Attempts in one flight, hedges and TCP included. Default 6, least 1.
+    pub max_attempts: usize,
+    /// Flights at once. Default 10,000. More questions than that fail at once.
+    pub max_flights: usize,
+    /// Queries a second to one server, and as many at once. Default 10,000.
+    pub queries_per_second: u32,
+    /// The UDP payload on offer, octets. Default 1232 (DNS Flag Day 2020).
+    pub udp_payload: u16,
+    /// Whether letters of the names asked are mixed (0x20). Default true.
+    pub mix_case: bool,
+}
+
+impl Default for ForwardConfig {
+    fn default() -> ForwardConfig {
+        ForwardConfig {
+            deadline: Duration::from_secs(4),
+            max_attempts: 6,
+            max_flights: 10_000,
+            queries_per_second: 10_000,
+            udp_payload: crate::answer::DEFAULT_UDP_PAYLOAD,
+            mix_case: true,
+        }
+    }
+}

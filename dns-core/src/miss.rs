@@ -1,0 +1,323 @@
+//! Queries whose answer is not here: who waits for what, and what they get in the end.
+//!
+//! Gives every query it takes exactly one response: the answer; an expired one when the servers are slow
+//! or fail (RFC 8767); else SERVFAIL.
+
+use std::cmp::Reverse;
+use std::collections::{BinaryHeap, HashMap, VecDeque};
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::cache::{Entry, Source};
+use crate::forward::{
+    Asked, AttemptId, FlightId, ForwardError, Forwarder, Landed, Outbound, Transmit,
+};
+use crate::message::Rcode;
+use crate::question::{Query, Question, View};
+use crate::resolve::{FAILURE_RECHECK, Resolver, Served, Transport};
+
+/// How long clients wait, and what for.
+#[derive(Clone, Debug)]
+pub struct MissConfig {
+    /// A client that an expired answer can be given to waits no longer than this. Default 1.8 s (RFC 8767
+    /// §5): just below the two seconds after which many clients ask again.
+    pub client_timer: Duration,
+    /// A question that failed is not asked again for so long. Default 5 s (RFC 9520 §3.2: at least one
+    /// second, at most five minutes).
+    pub failure_ttl: Duration,
+    /// Clients waiting at once. Default 20,000; more get SERVFAIL at once.
+    pub max_waiting: usize,
+}
+
+impl Default for MissConfig {
+    fn default() -> MissConfig {
+        MissConfig {
+            client_timer: Duration::from_millis(1_800),
+            failure_ttl: Duration::from_secs(5),
+            max_waiting: 20_000,
+        }
+    }
+}
+
+/// Counts since the start.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct MissStats {
+    /// Queries taken.
+    pub queries: u64,
+    /// Answered with what a server said.
+    pub answered: u64,
+    /// Answered with an expired answer, because the servers were slow or failed.
+    pub stale: u64,
+    /// Answered with SERVFAIL.
+    pub failed: u64,
+    /// Refreshes begun because an answer in use was about to expire.
+    pub prefetches: u64,
+    /// Flights that ended in an answer.
+    pub flights_answered: u64,
+    /// Flights that ended without.
+    pub flights_failed: u64,
+}
+
+/// A flight that ended, for logs and for `explain`.
+#[derive(Clone, Debug)]
+pub struct Ended {
+    /// What was asked.
+    pub question: Question,
+    /// Why there is no answer, if there is none.
+    pub error: Option<ForwardError>,
+    /// Every server asked, in order.
+    pub asked: Vec<Asked>,
+}
+
+/// Everybody who waits. `T` is the caller's: how to reach the client.
+#[derive(Debug)]
+pub struct Misses<T> {
+    resolver: Resolver,
+    forwarder: Forwarder,
+    config: MissConfig,
+    waiting: HashMap<FlightId, Vec<Waiter<T>>>,
+    waiters: usize,
+    /// When somebody who could have an expired answer has waited long enough.
+    impatient: BinaryHeap<Reverse<(Duration, FlightId)>>,
+    /// Questions that failed, and until when they are not asked again.
+    failures: HashMap<Question, Duration>,
+    replies: VecDeque<(T, Vec<u8>)>,
+    /// Where responses are written before their length is known.
+    scratch: Box<[u8]>,
+    ended: VecDeque<Ended>,
+    stats: MissStats,
+}
+
+#[derive(Debug)]
+struct Waiter<T> {
+    client: Option<(T, Transport)>,
+    query: Box<[u8]>,
+    view: View,
+    stale: Option<Arc<Entry>>,
+    stale_at: Duration,
+}
+
+impl<T> Misses<T> {
+    /// Nobody waits yet.
+    pub fn new(resolver: Resolver, forwarder: Forwarder, config: MissConfig) -> Misses<T> {
+        Misses {
+            resolver,
+            forwarder,
+            config,
+            waiting: HashMap::new(),
+            waiters: 0,
+            impatient: BinaryHeap::new(),
+            failures: HashMap::new(),
+            replies: VecDeque::new(),
+            scratch: vec![0; LARGEST].into(),
+            ended: VecDeque::new(),
+            stats: MissStats::default(),
+        }
+    }
+
+    /// Takes a query that [`Resolver::serve`] said [`Served::Ask`] to.
+    pub fn handle_query(
+        &mut self,
+        now: Duration,
+        to: T,
+        client: IpAddr,
+        query: &[u8],
+        transport: Transport,
+    ) {
+        self.stats.queries += 1;
+        // Somebody else's flight may have brought the answer meanwhile.
+        match self.resolver.serve(now, client, query, transport, &mut self.scratch) {
+            Served::Nothing => {}
+            Served::Answer { len, .. } => {
+                self.stats.answered += 1;
+                self.reply(to, len);
+            }
+            Served::Ask => self.wait(now, Some((to, transport)), query),
+        }
+    }
+
+    /// Has an answer refreshed that is in use and about to expire; nobody waits for it.
+    pub fn refresh(&mut self, now: Duration, query: &[u8]) {
+        self.stats.prefetches += 1;
+        self.wait(now, None, query);
+    }
+
+    fn wait(&mut self, now: Duration, client: Option<(T, Transport)>, wire: &[u8]) {
+        let view = View::default();
+        let Ok(query) = Query::parse(wire) else { return };
+        let stale = self.resolver.expired(now, &query, view);
+        let stale_at = now + self.config.client_timer;
+        let waiter = Waiter { client, query: wire.into(), view, stale, stale_at };
+        let outbound = self.resolver.outbound(&query);
+        match outbound.map_or(Err(ForwardError::NoServers), |outbound| self.fly(now, &outbound)) {
+            Ok(flight) => {
+                if waiter.stale.is_some() {
+                    self.impatient.push(Reverse((stale_at, flight)));
+                }
+                self.waiters += 1;
+                self.waiting.entry(flight).or_default().push(waiter);
+            }
+            Err(_) => self.give_up(now, waiter),
+        }
+    }
+
+    fn fly(&mut self, now: Duration, outbound: &Outbound) -> Result<FlightId, ForwardError> {
+        if self.waiters >= self.config.max_waiting {
+            return Err(ForwardError::Overloaded);
+        }
+        if self.failures.get(outbound.question()).is_some_and(|&until| now < until) {
+            return Err(ForwardError::Failed);
+        }
+        self.forwarder.start(now, outbound)
+    }
+
+    /// The next query to send to a server.
+    pub fn poll_transmit(&mut self) -> Option<Transmit> {
+        self.forwarder.poll_transmit()
+    }
+
+    /// The next response to send to a client.
+    pub fn poll_reply(&mut self) -> Option<(T, Vec<u8>)> {
+        self.replies.pop_front()
+    }
+
+    /// The next flight that ended. Only the last few are kept.
+    pub fn poll_ended(&mut self) -> Option<Ended> {
+        self.ended.pop_front()
+    }
+
+    /// When [`handle_timeout`](Self::handle_timeout) wants to be called, at the latest.
+    pub fn next_timeout(&self) -> Option<Duration> {
+        let impatient = self.impatient.peek().map(|Reverse((at, _))| *at);
+        self.forwarder.next_timeout().into_iter().chain(impatient).min()
+    }
+
+    /// What came in answer to an attempt, from the address it was sent to.
+    pub fn handle_response(&mut self, now: Duration, attempt: AttemptId, response: &[u8]) {
+        self.forwarder.handle_response(now, attempt, response);
+        self.collect(now);
+    }
+
+    /// An attempt could not be sent, or its connection broke.
+    pub fn handle_failure(&mut self, now: Duration, attempt: AttemptId) {
+        self.forwarder.handle_failure(now, attempt);
+        self.collect(now);
+    }
+
+    /// Does what is due.
+    pub fn handle_timeout(&mut self, now: Duration) {
+        self.forwarder.handle_timeout(now);
+        self.collect(now);
+        while let Some(&Reverse((at, flight))) = self.impatient.peek() {
+            if at > now {
+                return;
+            }
+            self.impatient.pop();
+            self.lose_patience(now, flight);
+        }
+    }
+
+    /// Who waits for this flight and could have an expired answer gets it; the flight goes on.
+    fn lose_patience(&mut self, now: Duration, flight: FlightId) {
+        let Some(waiting) = self.waiting.get_mut(&flight) else { return };
+        let is_due = |w: &mut Waiter<T>| w.stale.is_some() && w.stale_at <= now;
+        let due: Vec<_> = waiting.extract_if(.., is_due).collect();
+        self.waiters -= due.len();
+        for waiter in due {
+            self.give_up(now, waiter);
+        }
+    }
+
+    fn collect(&mut self, now: Duration) {
+        while let Some(landed) = self.forwarder.poll_landed() {
+            let waiting = self.waiting.remove(&landed.flight).unwrap_or_default();
+            self.waiters -= waiting.len();
+            self.settle(now, &landed, waiting);
+            let Landed { question, result, asked, .. } = landed;
+            if self.ended.len() < MOST_ENDED {
+                self.ended.push_back(Ended { question, error: result.err(), asked });
+            }
+        }
+    }
+
+    fn settle(&mut self, now: Duration, landed: &Landed, waiting: Vec<Waiter<T>>) {
+        let Ok(answer) = &landed.result else {
+            self.stats.flights_failed += 1;
+            self.remember_failure(now, &landed.question);
+            return waiting.into_iter().for_each(|waiter| self.give_up(now, waiter));
+        };
+        self.stats.flights_answered += 1;
+        // One flight answers askers in all views; each view has its own entry.
+        let mut entries: HashMap<View, Option<Arc<Entry>>> = HashMap::new();
+        for waiter in waiting {
+            let Ok(query) = Query::parse(&waiter.query) else { continue };
+            let entry = entries.entry(waiter.view).or_insert_with(|| {
+                let (view, source) = (waiter.view, Source::Upstream);
+                self.resolver.take(now, view, &query, answer.clone(), source).ok()
+            });
+            let Some((to, transport)) = waiter.client else { continue };
+            let out = &mut self.scratch;
+            let len = match entry {
+                Some(entry) => self.resolver.write(now, entry, &query, transport, out),
+                // It may not be kept, but it may be given once.
+                None => self.resolver.write_once(answer, &query, transport, out),
+            };
+            self.stats.answered += 1;
+            self.reply(to, len);
+        }
+    }
+
+    /// An expired answer if there is one, else SERVFAIL.
+    fn give_up(&mut self, now: Duration, waiter: Waiter<T>) {
+        let Ok(query) = Query::parse(&waiter.query) else { return };
+        if let Some(entry) = &waiter.stale {
+            entry.refresh_failed(now, FAILURE_RECHECK);
+        }
+        let Some((to, transport)) = waiter.client else { return };
+        let out = &mut self.scratch;
+        let len = if let Some(entry) = &waiter.stale {
+            self.stats.stale += 1;
+            self.resolver.write(now, entry, &query, transport, out)
+        } else {
+            self.stats.failed += 1;
+            self.resolver.write_failure(Rcode::SERVFAIL, &query, transport, out)
+        };
+        self.reply(to, len);
+    }
+
+    /// The front of the scratch space is the response to `to`.
+    fn reply(&mut self, to: T, len: usize) {
+        self.replies.push_back((to, self.scratch[..len].to_vec()));
+    }
+
+    fn remember_failure(&mut self, now: Duration, question: &Question) {
+        if self.failures.len() >= MOST_FAILURES {
+            self.failures.retain(|_, until| *until > now);
+        }
+        if self.failures.len() < MOST_FAILURES {
+            self.failures.insert(question.clone(), now + self.config.failure_ttl);
+        }
+    }
+
+    /// Counts since the start.
+    pub fn stats(&self) -> MissStats {
+        self.stats
+    }
+
+    /// Who is asked, and how they do.
+    pub fn forwarder(&self) -> &Forwarder {
+        &self.forwarder
+    }
+
+    /// Clients waiting.
+    pub fn waiting(&self) -> usize {
+        self.waiters
+    }
+}
+
+/// The largest message (RFC 1035 §4.2.2).
+const LARGEST: usize = 65_535;
+const MOST_FAILURES: usize = 10_000;
+const MOST_ENDED: usize = 1_000;

@@ -1,0 +1,188 @@
+//! Connections to one server: opened when needed, shared by many queries, closed when idle (RFC 7766).
+
+use std::io;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt, split};
+use tokio::net::TcpStream;
+use tokio::sync::mpsc;
+use tokio::time::{Instant, sleep_until, timeout};
+
+use super::{Heard, Pending, TlsClient, id_of};
+use crate::forward::AttemptId;
+use crate::upstream::{Protocol, Upstream};
+
+type Queries = mpsc::Sender<(AttemptId, Vec<u8>)>;
+
+#[derive(Debug)]
+pub(super) struct Connections {
+    server: Upstream,
+    tls: TlsClient,
+    heard: mpsc::Sender<Heard>,
+    open: Vec<Queries>,
+}
+
+impl Connections {
+    pub(super) fn new(server: Upstream, tls: TlsClient, heard: mpsc::Sender<Heard>) -> Connections {
+        Connections { server, tls, heard, open: Vec::new() }
+    }
+
+    /// Over the first connection that has room, else over a new one.
+    pub(super) fn send(&mut self, attempt: AttemptId, message: Vec<u8>) {
+        self.open.retain(|connection| !connection.is_closed());
+        let mut query = (attempt, message);
+        for connection in &self.open {
+            match connection.try_send(query) {
+                Ok(()) => return,
+                Err(error) => query = error.into_inner(),
+            }
+        }
+        if self.open.len() >= CONNECTIONS {
+            let _ = self.heard.try_send(Heard::Failure(query.0));
+            return;
+        }
+        let (queries, incoming) = mpsc::channel(IN_FLIGHT);
+        let _ = queries.try_send(query);
+        self.open.push(queries);
+        let connection = run(self.server.clone(), self.tls.clone(), incoming, self.heard.clone());
+        tokio::spawn(connection);
+    }
+}
+
+/// One connection from its opening to its end. Whatever still waits then has failed.
+async fn run(
+    server: Upstream,
+    tls: TlsClient,
+    mut queries: mpsc::Receiver<(AttemptId, Vec<u8>)>,
+    heard: mpsc::Sender<Heard>,
+) {
+    let mut pending = Pending::new();
+    let connected = match timeout(CONNECT, TcpStream::connect(server.address)).await {
+        Ok(Ok(stream)) => {
+            let _ = stream.set_nodelay(true);
+            match server.protocol {
+                Protocol::Plain => converse(stream, &mut queries, &mut pending, &heard).await,
+                _ => over_tls(stream, &server, &tls, &mut queries, &mut pending, &heard).await,
+            }
+        }
+        Ok(Err(error)) => Err(error),
+        Err(_) => Err(io::ErrorKind::TimedOut.into()),
+    };
+    if let Err(error) = connected {
+        tracing::debug!(server.address = %server, %error, "a connection to a server failed");
+    }
+    queries.close();
+    while let Some((attempt, _)) = queries.recv().await {
+        pending.entry(0).or_default().push(attempt);
+    }
+    for attempt in pending.into_values().flatten() {
+        if heard.send(Heard::Failure(attempt)).await.is_err() {
+            return;
+        }
+    }
+}
+
+#[cfg(feature = "tls")]
+async fn over_tls(
+    stream: TcpStream,
+    server: &Upstream,
+    tls: &TlsClient,
+    queries: &mut mpsc::Receiver<(AttemptId, Vec<u8>)>,
+    pending: &mut Pending,
+    heard: &mpsc::Sender<Heard>,
+) -> io::Result<()> {
+    use rustls::pki_types::ServerName;
+    let config = tls.config.clone().ok_or_else(|| io::Error::other("no TLS configuration"))?;
+    let name = match &server.server_name {
+        Some(name) => ServerName::try_from(name.clone()).map_err(io::Error::other)?,
+        None => server.address.ip().into(),
+    };
+    let connecting = tokio_rustls::TlsConnector::from(config).connect(name, stream);
+    let stream = timeout(CONNECT, connecting).await??;
+    converse(stream, queries, pending, heard).await
+}
+
+#[cfg(not(feature = "tls"))]
+async fn over_tls(
+    _: TcpStream,
+    _: &Upstream,
+    _: &TlsClient,
+    _: &mut mpsc::Receiver<(AttemptId, Vec<u8>)>,
+    _: &mut Pending,
+    _: &mpsc::Sender<Heard>,
+) -> io::Result<()> {
+    Err(io::ErrorKind::Unsupported.into())
+}
+
+async fn converse<S: AsyncRead + AsyncWrite>(
+    stream: S,
+    queries: &mut mpsc::Receiver<(AttemptId, Vec<u8>)>,
+    pending: &mut Pending,
+    heard: &mpsc::Sender<Heard>,
+) -> io::Result<()> {
+    let (mut reader, mut writer) = split(stream);
+    let mut received = Vec::with_capacity(4096);
+    let mut idle_at = Instant::now() + IDLE;
+    loop {
+        tokio::select! {
+            query = queries.recv() => {
+                let Some((attempt, message)) = query else { return Ok(()) };
+                let len = u16::try_from(message.len()).map_err(|_| io::ErrorKind::InvalidData)?;
+                if let Some(id) = id_of(&message) {
+                    pending.entry(id).or_default().push(attempt);
+                }
+                let framed = [&len.to_be_bytes(), message.as_slice()].concat();
+                timeout(CONNECT, writer.write_all(&framed)).await??;
+                timeout(CONNECT, writer.flush()).await??;
+                idle_at = Instant::now() + IDLE;
+            }
+            read = reader.read_buf(&mut received) => {
+                if read? == 0 {
+                    return Err(io::ErrorKind::UnexpectedEof.into());
+                }
+                while let Some(response) = next_message(&mut received) {
+                    let attempts = id_of(&response).and_then(|id| pending.remove(&id));
+                    for attempt in attempts.into_iter().flatten() {
+                        let _ = heard.send(Heard::Response(attempt, response.clone())).await;
+                    }
+                }
+                idle_at = Instant::now() + IDLE;
+            }
+            () = sleep_until(idle_at) => return Ok(()),
+        }
+    }
+}
+
+/// Takes the first whole message off the front.
+fn next_message(received: &mut Vec<u8>) -> Option<Vec<u8>> {
+    let len = usize::from(u16::from_be_bytes(*received.first_chunk()?));
+    let message = received.get(2..2 + len)?.to_vec();
+    received.drain(..2 + len);
+    Some(message)
+}
+
+/// Connections to one server at once.
+const CONNECTIONS: usize = 8;
+/// Queries waiting to be written on one.
+const IN_FLIGHT: usize = 256;
+/// How long opening, and writing, may take.
+const CONNECT: Duration = Duration::from_secs(3);
+/// How long a connection is kept without a word; many servers close after ten seconds.
+const IDLE: Duration = Duration::from_secs(8);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn messages_come_whole_however_they_were_cut() {
+        let stream = [0, 2, 7, 7, 0, 0, 0, 3, 1, 2, 3];
+        for cut in 0..stream.len() {
+            let mut received = stream[..cut].to_vec();
+            let mut messages: Vec<_> = std::iter::from_fn(|| next_message(&mut received)).collect();
+            received.extend(&stream[cut..]);
+            messages.extend(std::iter::from_fn(|| next_message(&mut received)));
+            assert_eq!(messages, [vec![7, 7], vec![], vec![1, 2, 3]], "cut at {cut}");
+        }
+    }
+}

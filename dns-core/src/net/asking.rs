@@ -1,0 +1,97 @@
+//! The task that owns all that wait.
+
+use std::future::pending;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use tokio::sync::{mpsc, oneshot};
+use tokio::time::sleep_until;
+
+use super::asked::{Heard, Ways};
+use super::clock::Clock;
+use super::reply::{Missed, ReplyTo};
+use super::server::Status;
+use crate::miss::Misses;
+
+/// What the task needs.
+pub(super) struct Asking {
+    pub(super) misses: Misses<ReplyTo>,
+    pub(super) asked: Ways,
+    pub(super) clock: Clock,
+    pub(super) missed: mpsc::Receiver<Missed>,
+    pub(super) heard: mpsc::Receiver<Heard>,
+    pub(super) status: Arc<Mutex<Status>>,
+    /// Says that nothing more is to be taken.
+    pub(super) closing: oneshot::Receiver<()>,
+}
+
+impl Asking {
+    /// Runs until it is told to close, or nobody can miss anything any more, and all that waited are
+    /// answered.
+    pub(super) async fn run(mut self) {
+        let (mut open, mut closing) = (true, false);
+        let (mut missed, mut heard) = (Vec::new(), Vec::new());
+        loop {
+            self.flush();
+            if !open && self.misses.waiting() == 0 {
+                return;
+            }
+            let timer = self.misses.next_timeout().map(|at| self.clock.instant(at));
+            let due = async {
+                match timer {
+                    Some(at) => sleep_until(at.into()).await,
+                    None => pending().await,
+                }
+            };
+            tokio::select! {
+                taken = self.missed.recv_many(&mut missed, MANY), if open => open = taken > 0,
+                _ = &mut self.closing, if !closing => {
+                    closing = true;
+                    self.missed.close();
+                }
+                _ = self.heard.recv_many(&mut heard, MANY) => {}
+                () = due => {}
+            }
+            let now = self.clock.now();
+            for heard in heard.drain(..) {
+                match heard {
+                    Heard::Response(attempt, response) => {
+                        self.misses.handle_response(now, attempt, &response);
+                    }
+                    Heard::Failure(attempt) => self.misses.handle_failure(now, attempt),
+                }
+            }
+            for missed in missed.drain(..) {
+                match missed {
+                    Missed::Query { query, client, transport, to } => {
+                        self.misses.handle_query(now, to, client, &query, transport);
+                    }
+                    Missed::Refresh { query } => self.misses.refresh(now, &query),
+                }
+            }
+            self.misses.handle_timeout(now);
+        }
+    }
+
+    fn flush(&mut self) {
+        while let Some(transmit) = self.misses.poll_transmit() {
+            self.asked.send(transmit);
+        }
+        while let Some(ended) = self.misses.poll_ended() {
+            let (name, error) = (ended.question.name(), ended.error.map(|error| error.label()));
+            let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+            status.last_asked.clone_from(&ended.asked);
+            tracing::debug!(dns.question.name = %name, error, asked = ?ended.asked, "resolve");
+        }
+        let now = self.clock.now();
+        let mut status = self.status.lock().unwrap_or_else(PoisonError::into_inner);
+        status.note(now, &self.misses);
+        drop(status);
+        // Last, so that whoever is answered finds in the status how.
+        while let Some((to, response)) = self.misses.poll_reply() {
+            to.send(response);
+        }
+    }
+}
+
+/// Messages taken off a channel at once.
+const MANY: usize = 64;

@@ -1,0 +1,76 @@
+//! Looking up in this process, with the cache and the servers of a [`Server`](super::Server).
+
+use std::net::{IpAddr, Ipv4Addr};
+
+use thiserror::Error;
+use tokio::sync::{mpsc, oneshot};
+
+use super::clock::Clock;
+use super::reply::{Missed, ReplyTo};
+use crate::name::Name;
+use crate::question::{Query, Question};
+use crate::record_type::RecordType;
+use crate::resolve::{Lookup, Resolver, Served, Transport};
+use crate::upstream::wire_query;
+
+/// A handle to look names up with. Cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Client {
+    pub(super) resolver: Resolver,
+    pub(super) clock: Clock,
+    pub(super) missed: mpsc::Sender<Missed>,
+}
+
+/// The server was stopped.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
+#[error("the resolver was stopped")]
+pub struct Closed;
+
+impl Client {
+    /// Looks up records of one type. A denial is an answer, a failure too ([`Lookup::outcome`]).
+    ///
+    /// # Errors
+    /// Only when the server behind it was stopped.
+    pub async fn lookup(&self, name: &Name, rtype: RecordType) -> Result<Lookup, Closed> {
+        let wire = wire_query(&Question::new(name, rtype));
+        let mut out = vec![0; usize::from(u16::MAX)];
+        let (now, client) = (self.clock.now(), IpAddr::V4(Ipv4Addr::LOCALHOST));
+        let transport = Transport::Stream;
+        let query = Query::ask(name, rtype);
+        let (response, cached) = match self.resolver.serve_caller(now, &wire, &mut out) {
+            Served::Answer { len, .. } => {
+                out.truncate(len);
+                (out, true)
+            }
+            Served::Nothing => (Vec::new(), false),
+            Served::Ask => {
+                let (to, answer) = oneshot::channel();
+                let to = ReplyTo::Caller(to);
+                let missed = Missed::Query { query: wire.into(), client, transport, to };
+                self.missed.send(missed).await.map_err(|_| Closed)?;
+                (answer.await.map_err(|_| Closed)?, false)
+            }
+        };
+        Ok(Lookup::read(&query, &response, cached))
+    }
+
+    /// The addresses of a host, IPv6 and IPv4 in turn, IPv6 first (RFC 8305 §4).
+    ///
+    /// # Errors
+    /// Only when the server behind it was stopped.
+    pub async fn lookup_ip(&self, host: &Name) -> Result<Vec<IpAddr>, Closed> {
+        let (v6, v4) = tokio::try_join!(
+            self.lookup(host, RecordType::AAAA),
+            self.lookup(host, RecordType::A)
+        )?;
+        let (mut v6, mut v4) = (v6.addresses(), v4.addresses());
+        let mut addresses = Vec::new();
+        loop {
+            let (six, four) = (v6.next(), v4.next());
+            if six.is_none() && four.is_none() {
+                return Ok(addresses);
+            }
+            addresses.extend(six.into_iter().chain(four));
+        }
+    }
+}

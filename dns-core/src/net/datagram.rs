@@ -1,0 +1,209 @@
+//! The hit loop: datagrams in, answers out, many with one system call. Allocates nothing for a hit.
+
+use std::io::{self, IoSlice, IoSliceMut};
+use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
+use std::os::fd::AsRawFd;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+
+use nix::errno::Errno;
+use nix::libc;
+use nix::sys::socket::{
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg,
+    sendmmsg, sendmsg,
+};
+use tokio::sync::mpsc;
+
+use super::clock::Clock;
+use super::reply::{Missed, ReplyTo};
+use crate::resolve::{Resolver, Served, Transport};
+
+/// One thread's share of a listener.
+pub(super) struct DatagramLoop {
+    pub(super) socket: Arc<UdpSocket>,
+    /// Bound to all addresses: the answer must leave from the one that was asked.
+    pub(super) wildcard: bool,
+    pub(super) resolver: Resolver,
+    pub(super) clock: Clock,
+    pub(super) missed: mpsc::Sender<Missed>,
+    pub(super) stop: Arc<AtomicBool>,
+    pub(super) overloaded: Arc<AtomicU64>,
+}
+
+/// Who sent what.
+#[derive(Clone, Copy)]
+struct Sender {
+    address: SockaddrStorage,
+    client: SocketAddr,
+    local: Option<IpAddr>,
+    len: usize,
+}
+
+impl DatagramLoop {
+    /// Serves until told to stop; the socket's receive time-out says how soon that is noticed.
+    pub(super) fn run(self) -> io::Result<()> {
+        let mut queries = vec![[0; LARGEST]; BATCH];
+        let mut answers = vec![[0; LARGEST]; BATCH];
+        let mut lengths = [0; BATCH];
+        let mut senders: [Option<Sender>; BATCH] = [None; BATCH];
+        let space = self.wildcard.then(|| nix::cmsg_space!(libc::in6_pktinfo));
+        let mut incoming = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, space);
+        let mut outgoing = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
+        while !self.stop.load(Ordering::Relaxed) {
+            let count = match self.receive(&mut incoming, &mut queries, &mut senders) {
+                Ok(count) => count,
+                Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) => continue,
+                Err(error) => return Err(error.into()),
+            };
+            let now = self.clock.now();
+            for index in 0..count {
+                lengths[index] = 0;
+                let Some(sender) = senders[index] else { continue };
+                let (query, out) = (&queries[index][..sender.len], &mut answers[index]);
+                let (client, transport) = (sender.client.ip(), Transport::Datagram);
+                match self.resolver.serve(now, client, query, transport, out) {
+                    Served::Answer { len, prefetch } => {
+                        lengths[index] = len;
+                        if prefetch {
+                            let _ = self.missed.try_send(Missed::Refresh { query: query.into() });
+                        }
+                    }
+                    Served::Ask => self.miss(query, sender),
+                    Served::Nothing => {}
+                }
+            }
+            self.send(&mut outgoing, &answers, &lengths[..count], &senders);
+        }
+        Ok(())
+    }
+
+    fn receive(
+        &self,
+        headers: &mut MultiHeaders<SockaddrStorage>,
+        queries: &mut [[u8; LARGEST]],
+        senders: &mut [Option<Sender>; BATCH],
+    ) -> Result<usize, Errno> {
+        let mut queries = queries.iter_mut();
+        let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
+            [IoSliceMut::new(queries.next().expect("there are as many buffers as slices"))]
+        });
+        // The first is waited for; whatever lies there besides comes along.
+        let flags = MsgFlags::MSG_WAITFORONE;
+        let fd = self.socket.as_raw_fd();
+        let mut count = 0;
+        for message in recvmmsg(fd, headers, slices.iter_mut(), flags, None)? {
+            let local =
+                if self.wildcard { message.cmsgs().ok().and_then(local_address) } else { None };
+            let cut = message.flags.contains(MsgFlags::MSG_TRUNC);
+            senders[count] = message.address.filter(|_| !cut).and_then(|address| {
+                let client = socket_address(&address)?;
+                Some(Sender { address, client, local, len: message.bytes })
+            });
+            count += 1;
+        }
+        Ok(count)
+    }
+
+    /// Sends what there is to send. Where it does not fit the socket's buffer the client asks again.
+    fn send(
+        &self,
+        headers: &mut MultiHeaders<SockaddrStorage>,
+        answers: &[[u8; LARGEST]],
+        lengths: &[usize],
+        senders: &[Option<Sender>; BATCH],
+    ) {
+        if self.wildcard {
+            for ((answer, &len), sender) in answers.iter().zip(lengths).zip(senders) {
+                if let Some(sender) = sender.filter(|_| len > 0) {
+                    let _ = send_one(&self.socket, sender.client, sender.local, &answer[..len]);
+                }
+            }
+            return;
+        }
+        let mut slices = [[IoSlice::new(&[])]; BATCH];
+        let mut addresses = [None; BATCH];
+        let mut count = 0;
+        for ((answer, &len), sender) in answers.iter().zip(lengths).zip(senders) {
+            if let Some(sender) = sender.filter(|_| len > 0) {
+                slices[count] = [IoSlice::new(&answer[..len])];
+                addresses[count] = Some(sender.address);
+                count += 1;
+            }
+        }
+        let fd = self.socket.as_raw_fd();
+        let mut done = 0;
+        while done < count {
+            let (slices, addresses) = (&slices[done..count], &addresses[done..count]);
+            let flags = MsgFlags::MSG_DONTWAIT;
+            match sendmmsg(fd, headers, slices.iter(), addresses, [], flags) {
+                Ok(sent) => done += sent.count().max(1),
+                Err(Errno::EINTR) => {}
+                // One address that cannot be reached must not keep the others from theirs.
+                Err(_) => done += 1,
+            }
+        }
+    }
+
+    fn miss(&self, query: &[u8], sender: Sender) {
+        let to = ReplyTo::Datagram {
+            socket: Arc::clone(&self.socket),
+            to: sender.client,
+            from: sender.local,
+        };
+        let (client, transport) = (sender.client.ip(), Transport::Datagram);
+        let missed = Missed::Query { query: query.into(), client, transport, to };
+        if self.missed.try_send(missed).is_err() {
+            // No answer is the only brake that also slows whoever floods.
+            self.overloaded.fetch_add(1, Ordering::Relaxed);
+        }
+    }
+}
+
+/// Sends one datagram, from the address `from` when the socket is bound to all.
+pub(super) fn send_one(
+    socket: &UdpSocket,
+    to: SocketAddr,
+    from: Option<IpAddr>,
+    answer: &[u8],
+) -> Result<usize, Errno> {
+    let (slices, address) = ([IoSlice::new(answer)], SockaddrStorage::from(to));
+    let (flags, fd) = (MsgFlags::MSG_DONTWAIT, socket.as_raw_fd());
+    match from {
+        Some(IpAddr::V4(ip)) => {
+            let ipi_spec_dst = libc::in_addr { s_addr: u32::from(ip).to_be() };
+            let info = libc::in_pktinfo {
+                ipi_ifindex: 0,
+                ipi_spec_dst,
+                ipi_addr: libc::in_addr { s_addr: 0 },
+            };
+            sendmsg(fd, &slices, &[ControlMessage::Ipv4PacketInfo(&info)], flags, Some(&address))
+        }
+        Some(IpAddr::V6(ip)) => {
+            let ipi6_addr = libc::in6_addr { s6_addr: ip.octets() };
+            let info = libc::in6_pktinfo { ipi6_addr, ipi6_ifindex: 0 };
+            sendmsg(fd, &slices, &[ControlMessage::Ipv6PacketInfo(&info)], flags, Some(&address))
+        }
+        None => sendmsg(fd, &slices, &[], flags, Some(&address)),
+    }
+}
+
+fn local_address(messages: impl Iterator<Item = ControlMessageOwned>) -> Option<IpAddr> {
+    let mut messages = messages.filter_map(|message| match message {
+        ControlMessageOwned::Ipv4PacketInfo(info) => {
+            Some(IpAddr::from(u32::from_be(info.ipi_spec_dst.s_addr).to_be_bytes()))
+        }
+        ControlMessageOwned::Ipv6PacketInfo(info) => Some(IpAddr::from(info.ipi6_addr.s6_addr)),
+        _ => None,
+    });
+    messages.next()
+}
+
+fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
+    let v4 = address.as_sockaddr_in().map(|v4| SocketAddrV4::from(*v4).into());
+    v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddrV6::from(*v6).into()))
+}
+
+/// Datagrams with one system call. More gained nothing in the measurement behind `benches/RESULTS.md`.
+const BATCH: usize = 64;
+/// The largest query taken and answer given over UDP.
+const LARGEST: usize = 4096;

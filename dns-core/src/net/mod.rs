@@ -1,0 +1,19 @@
+//! Sockets: everything that waits. Decisions are made elsewhere.
+//!
+//! Datagrams are read and answered by threads of their own, each with a socket that shares the address
+//! (`SO_REUSEPORT`), up to 64 at a time with one system call each way. What is not in the cache crosses a
+//! bounded channel to one task, which owns [`Misses`](crate::Misses) and asks the servers.
+
+mod clock;
+mod reply;
+mod datagram;
+mod stream;
+mod asked;
+mod asking;
+mod bind;
+mod client;
+mod server;
+
+pub use bind::{BindError, Listen, ListenError};
+pub use client::{Client, Closed};
+pub use server::{Server, ServerConfig, Status};

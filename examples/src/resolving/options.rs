@@ -1,0 +1,172 @@
+//! The words of the command line.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use anyhow::{Context, Result, bail};
+use bytesize::ByteSize;
+use dns_core::net::{Listen, ServerConfig};
+use dns_core::{Name, Network, Resolver, Upstream};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
+use rustls_platform_verifier::BuilderVerifierExt as _;
+
+/// What is served, and how what is not here is come by.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Options {
+    /// Take queries here, over UDP and TCP; tls://ADDR for DNS over TLS
+    #[arg(long, value_name = "ADDR")]
+    pub listen: Vec<Listen>,
+    /// Answer for a zone from a master file; SIGHUP reads it again
+    #[arg(long, value_name = "ORIGIN=FILE")]
+    pub zone: Vec<ZoneFile>,
+    /// Answer names and addresses from a hosts file
+    #[arg(long, value_name = "FILE")]
+    pub hosts: Vec<PathBuf>,
+    /// Ask these for the rest: ADDR, tls://ADDR#NAME; those of /etc/resolv.conf with `system`
+    #[arg(long, value_name = "ADDR", value_delimiter = ',')]
+    pub forward: Vec<Forward>,
+    /// Answer clients of this network; loopback and private networks unless given
+    #[arg(long, value_name = "CIDR")]
+    pub allow: Vec<Network>,
+    /// Never ask others for names under this suffix
+    #[arg(long, value_name = "SUFFIX")]
+    pub private: Vec<Name>,
+    /// Threads for datagrams on each address
+    #[arg(long, value_name = "N", default_value_t = 1, value_parser = clap::value_parser!(u8).range(1..=64))]
+    pub threads: u8,
+    /// Memory of the cache
+    #[arg(long, value_name = "SIZE", default_value = "32MiB")]
+    pub cache: ByteSize,
+    /// Certificate chain for tls:// addresses (PEM)
+    #[arg(long, value_name = "FILE", requires = "key")]
+    pub cert: Option<PathBuf>,
+    /// Its private key (PEM)
+    #[arg(long, value_name = "FILE", requires = "cert")]
+    pub key: Option<PathBuf>,
+    /// Trust the certificates in this file (PEM) for servers that are asked, instead of the system's
+    #[arg(long, value_name = "FILE")]
+    pub ca: Option<PathBuf>,
+    /// Serve metrics for Prometheus here, at /metrics
+    #[arg(long, value_name = "ADDR")]
+    pub metrics: Option<SocketAddr>,
+}
+
+/// A zone and where it is read from.
+#[derive(Clone, Debug)]
+pub struct ZoneFile {
+    /// Where the zone begins.
+    pub origin: Name,
+    /// Its master file.
+    pub file: PathBuf,
+}
+
+impl FromStr for ZoneFile {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<ZoneFile, String> {
+        let (origin, file) =
+            text.split_once('=').ok_or("give ORIGIN=FILE, as in example.com=example.com.zone")?;
+        let origin = origin.parse().map_err(|error| format!("{origin}: {error}"))?;
+        Ok(ZoneFile { origin, file: file.into() })
+    }
+}
+
+/// Whom to ask.
+#[derive(Clone, Debug)]
+pub enum Forward {
+    /// This server.
+    To(Upstream),
+    /// Those of /etc/resolv.conf.
+    System,
+}
+
+impl FromStr for Forward {
+    type Err = dns_core::upstream::UpstreamError;
+
+    fn from_str(text: &str) -> Result<Forward, Self::Err> {
+        if text == "system" { Ok(Forward::System) } else { text.parse().map(Forward::To) }
+    }
+}
+
+impl Options {
+    pub(super) fn resolver(&self) -> Resolver {
+        let mut builder = Resolver::builder().cache_bytes(self.cache.as_u64() as usize);
+        for network in &self.allow {
+            builder = builder.allow(*network);
+        }
+        for suffix in &self.private {
+            builder = builder.private(suffix.clone());
+        }
+        if !self.forward.is_empty() {
+            builder = builder.forwards();
+        }
+        builder.build()
+    }
+
+    pub(super) fn server(&self) -> Result<ServerConfig> {
+        let mut config = ServerConfig::default();
+        config.listen.clone_from(&self.listen);
+        config.threads = usize::from(self.threads);
+        for forward in &self.forward {
+            match forward {
+                Forward::To(upstream) => config.upstreams.push(upstream.clone()),
+                Forward::System => config.upstreams.extend(system_servers()?),
+            }
+        }
+        let encrypted = |upstream: &Upstream| upstream.protocol.is_encrypted();
+        if config.upstreams.iter().any(encrypted) {
+            config.tls_client = Some(Arc::new(self.tls_client()?));
+        }
+        if self.listen.iter().any(|listen| matches!(listen, Listen::Tls(_))) {
+            config.tls_server = Some(Arc::new(self.tls_server()?));
+        }
+        Ok(config)
+    }
+
+    fn tls_client(&self) -> Result<rustls::ClientConfig> {
+        let builder = rustls::ClientConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?;
+        let Some(path) = &self.ca else {
+            return Ok(builder.with_platform_verifier()?.with_no_client_auth());
+        };
+        let mut roots = rustls::RootCertStore::empty();
+        for certificate in
+            CertificateDer::pem_file_iter(path).with_context(|| path.display().to_string())?
+        {
+            roots.add(certificate.with_context(|| path.display().to_string())?)?;
+        }
+        Ok(builder.with_root_certificates(roots).with_no_client_auth())
+    }
+
+    fn tls_server(&self) -> Result<rustls::ServerConfig> {
+        let (Some(cert), Some(key)) = (&self.cert, &self.key) else {
+            bail!("tls:// addresses take a certificate: give --cert and --key");
+        };
+        let chain =
+            CertificateDer::pem_file_iter(cert).with_context(|| cert.display().to_string())?;
+        let chain: Vec<_> =
+            chain.collect::<Result<_, _>>().with_context(|| cert.display().to_string())?;
+        let key = PrivateKeyDer::from_pem_file(key).with_context(|| key.display().to_string())?;
+        let builder = rustls::ServerConfig::builder_with_provider(provider())
+            .with_safe_default_protocol_versions()?;
+        Ok(builder.with_no_client_auth().with_single_cert(chain, key)?)
+    }
+}
+
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
+}
+
+/// The `nameserver` lines of resolv.conf(5).
+fn system_servers() -> Result<Vec<Upstream>> {
+    let path = "/etc/resolv.conf";
+    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
+    let servers = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
+    let servers: Vec<Upstream> = servers.filter_map(|server| server.trim().parse().ok()).collect();
+    if servers.is_empty() {
+        bail!("{path} names no server");
+    }
+    Ok(servers)
+}

@@ -1,0 +1,49 @@
+//! Zones and hosts from files, read again without a gap.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, Result};
+use dns_core::hosts::Hosts;
+use dns_core::{Name, Resolver, Zone};
+
+use super::options::Options;
+
+/// What came from files the last time.
+#[derive(Debug, Default)]
+pub(super) struct Sources {
+    origins: Vec<Name>,
+}
+
+impl Sources {
+    /// Reads everything first; only if all of it is good does it replace what is served.
+    pub(super) fn reload(&mut self, options: &Options, resolver: &Resolver) -> Result<()> {
+        let mut zones = Vec::new();
+        for path in &options.hosts {
+            let (hosts, mistakes) = Hosts::parse(&read(path)?);
+            for mistake in mistakes {
+                tracing::warn!(file = %path.display(), "{mistake}: passed over");
+            }
+            zones.extend(hosts.zones());
+        }
+        // Behind the hosts: of two with one origin, the zone is meant.
+        for zone in &options.zone {
+            let shown = zone.file.display().to_string();
+            let read = Zone::from_master_file(&zone.origin, &shown, &read(&zone.file)?)?;
+            zones.push(read);
+        }
+        let origins: Vec<Name> = zones.iter().map(|zone| zone.origin().clone()).collect();
+        for zone in zones {
+            resolver.put_zone(zone);
+        }
+        for gone in self.origins.iter().filter(|origin| !origins.contains(origin)) {
+            resolver.remove_zone(gone);
+        }
+        self.origins = origins;
+        Ok(())
+    }
+}
+
+fn read(path: &Path) -> Result<String> {
+    fs::read_to_string(path).with_context(|| format!("cannot read {}", path.display()))
+}

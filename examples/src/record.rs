@@ -11,7 +11,7 @@ use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use log_pipeline::cursor::Start;
-use log_pipeline::net::{Config as LogConfig, Pipeline, Subscription, TcpConfig};
+use log_pipeline::net::{Config as LogConfig, Limits, Pipeline, Subscription};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use ring_capture::afpacket::privilege::{self, User};
 use ring_capture::afpacket::{KernelStats, LinkState, PacketSocket, Reopening, SocketConfig};
@@ -306,7 +306,7 @@ async fn listen(
     let pipeline = Pipeline::open(LogConfig::new(&spool))
         .with_context(|| format!("cannot open the log in {}", spool.display()))?;
     let trigger = pipeline.subscribe("trigger", Start::End)?;
-    let address = pipeline.listen_tcp(address, TcpConfig::default()).await?;
+    let address = pipeline.listen_tcp(address, Limits::default()).await?;
     tracing::info!(%address, "listening for syslog");
     tokio::spawn(pull(trigger, slow, Arc::clone(shared)));
     Ok(pipeline)

@@ -114,6 +114,12 @@ impl Decoder {
         Some(self.end(&[], 0, Framing::End, State::Head))
     }
 
+    /// Whether a frame has begun and not ended.
+    pub fn is_inside(&self) -> bool {
+        let counted = matches!(self.state, State::Counted { .. });
+        counted || (self.length > 0 && !self.spent)
+    }
+
     /// Counts since the decoder was made.
     pub fn stats(&self) -> Stats {
         self.stats

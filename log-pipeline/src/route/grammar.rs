@@ -4,7 +4,6 @@ use memchr::memmem::Finder;
 
 use super::token::{Token, tokens};
 use super::{Expr, Field, Pattern, Relation};
-use crate::network::Network;
 use crate::pri::{Facility, Pri, Severity};
 
 /// Why a text is no expression.

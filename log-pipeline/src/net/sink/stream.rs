@@ -1,0 +1,207 @@
+//! Frames over TCP or TLS: what the peer's kernel has acknowledged is done with.
+
+use std::collections::VecDeque;
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::time::{Instant, sleep_until, timeout_at};
+
+use super::config::{Framing, StreamOutput};
+use super::drive::{SessionError, connect};
+use super::feed::{Feed, Item};
+use crate::net::kernel::unacknowledged_bytes;
+use crate::wal::Position;
+
+/// One connection, from the first record there is to the end of the log or an error.
+pub(super) async fn session(feed: &mut Feed, output: &StreamOutput) -> Result<(), SessionError> {
+    let Some(first) = feed.next().await.map_err(SessionError::Log)? else {
+        return feed.commit_read().map_err(SessionError::Log);
+    };
+    let stream = connect(&output.address, output.connect_timeout).await?;
+    let ends = (stream.local_addr()?, stream.peer_addr()?);
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &output.tls {
+        let stream = super::tls::handshake(stream, tls, output).await?;
+        return Session::new(feed, output, ends).run(stream, first).await;
+    }
+    Session::new(feed, output, ends).run(stream, first).await
+}
+
+/// A batch that was written.
+struct Written {
+    position: Position,
+    /// Of the stream, before framing by TLS.
+    end: u64,
+    records: u64,
+    received_ns: u64,
+}
+
+struct Session<'a> {
+    feed: &'a mut Feed,
+    output: &'a StreamOutput,
+    ends: (SocketAddr, SocketAddr),
+    written: VecDeque<Written>,
+    written_bytes: u64,
+    acknowledged_bytes: u64,
+    committed_bytes: u64,
+    looked: Instant,
+    /// A message being written, kept for its memory.
+    message: Vec<u8>,
+}
+
+impl<'a> Session<'a> {
+    fn new(feed: &'a mut Feed, output: &'a StreamOutput, ends: (SocketAddr, SocketAddr)) -> Self {
+        feed.state.running();
+        Self {
+            feed,
+            output,
+            ends,
+            written: VecDeque::new(),
+            written_bytes: 0,
+            acknowledged_bytes: 0,
+            committed_bytes: 0,
+            looked: Instant::now(),
+            message: Vec::new(),
+        }
+    }
+
+    async fn run<S>(mut self, stream: S, first: Item) -> Result<(), SessionError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
+        let (mut from_peer, mut to_peer) = tokio::io::split(stream);
+        let mut first = Some(first);
+        let mut ignored = [0; 512];
+        let mut batch = Vec::new();
+        loop {
+            let item = match first.take() {
+                Some(item) => Some(item),
+                None => tokio::select! {
+                    biased;
+                    item = self.feed.next() => item.map_err(SessionError::Log)?,
+                    read = from_peer.read(&mut ignored) => {
+                        // Nothing is said in this direction but the end.
+                        if read? == 0 {
+                            self.look()?;
+                            return Err(SessionError::Closed);
+                        }
+                        continue;
+                    }
+                    () = sleep_until(self.looked + LOOK), if !self.written.is_empty() => {
+                        self.look()?;
+                        continue;
+                    }
+                },
+            };
+            let Some(item) = item else { break };
+            self.gather(item, &mut batch).await?;
+            let outcome = async {
+                to_peer.write_all(&batch).await?;
+                to_peer.flush().await
+            }
+            .await;
+            if let Err(error) = outcome {
+                // Of what was written before, some may have arrived.
+                self.look()?;
+                return Err(error.into());
+            }
+            batch.clear();
+            if self.looked.elapsed() >= LOOK {
+                self.look()?;
+            }
+        }
+        to_peer.shutdown().await?;
+        self.finish(&mut from_peer).await
+    }
+
+    /// Fills the batch with `item` and what there is besides.
+    async fn gather(&mut self, item: Item, batch: &mut Vec<u8>) -> Result<(), SessionError> {
+        let received_ns = item.received_ns;
+        let deadline = Instant::now() + self.feed.config.batch_age;
+        let (mut position, mut records) = (item.position, 1);
+        self.frame(&item, batch);
+        while batch.len() < self.feed.config.batch_bytes {
+            let more = match self.feed.try_next().map_err(SessionError::Log)? {
+                None if !self.feed.config.batch_age.is_zero() => {
+                    let next = timeout_at(deadline, self.feed.next()).await;
+                    next.unwrap_or(Ok(None)).map_err(SessionError::Log)?
+                }
+                more => more,
+            };
+            let Some(item) = more else { break };
+            self.frame(&item, batch);
+            (position, records) = (item.position, records + 1);
+        }
+        self.written_bytes += batch.len() as u64;
+        let end = self.written_bytes;
+        self.written.push_back(Written { position, end, records, received_ns });
+        Ok(())
+    }
+
+    fn frame(&mut self, item: &Item, batch: &mut Vec<u8>) {
+        match self.output.framing {
+            Framing::Lf => self.output.format.write_line(item, &self.feed.intake, batch),
+            Framing::OctetCounting => {
+                // The count comes first and is known last.
+                self.message.clear();
+                self.output.format.write(item, &self.feed.intake, &mut self.message);
+                write!(batch, "{} ", self.message.len()).expect("writing to a Vec does not fail");
+                batch.extend_from_slice(&self.message);
+            }
+        }
+    }
+
+    /// Commits what the peer's kernel has acknowledged. Where the kernel does not tell, what was
+    /// written counts.
+    fn look(&mut self) -> Result<(), SessionError> {
+        self.looked = Instant::now();
+        // The bytes of TLS are more than ours, so that this many of ours are acknowledged at least.
+        match unacknowledged_bytes(self.ends.0, self.ends.1) {
+            Ok(bytes) => {
+                let acknowledged = self.written_bytes.saturating_sub(bytes);
+                self.acknowledged_bytes = self.acknowledged_bytes.max(acknowledged);
+            }
+            // The connection is gone; what was known of it before stands.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+            Err(_) => self.acknowledged_bytes = self.written_bytes,
+        }
+        let (mut records, mut last) = (0, None);
+        while let Some(batch) = self.written.front()
+            && batch.end <= self.acknowledged_bytes
+        {
+            records += batch.records;
+            last = Some((batch.position, batch.end));
+            self.written.pop_front();
+        }
+        let Some((position, end)) = last else { return Ok(()) };
+        let oldest_ns = self.written.front().map_or(0, |batch| batch.received_ns);
+        let bytes = end - std::mem::replace(&mut self.committed_bytes, end);
+        self.feed.commit(position, records, bytes, oldest_ns).map_err(SessionError::Log)
+    }
+
+    /// Waits, within reason, until the peer has everything.
+    async fn finish<R: AsyncRead + Unpin>(
+        &mut self,
+        from_peer: &mut R,
+    ) -> Result<(), SessionError> {
+        let mut ignored = [0; 512];
+        loop {
+            self.look()?;
+            if self.written.is_empty() {
+                return self.feed.commit_read().map_err(SessionError::Log);
+            }
+            tokio::select! {
+                read = from_peer.read(&mut ignored) => if read? == 0 {
+                    self.look()?;
+                    return if self.written.is_empty() { Ok(()) } else { Err(SessionError::Closed) };
+                },
+                () = sleep_until(self.looked + LOOK) => {}
+            }
+        }
+    }
+}
+
+/// How often the kernel is asked what was acknowledged.
+const LOOK: Duration = Duration::from_millis(100);

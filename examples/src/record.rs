@@ -306,7 +306,7 @@ async fn listen(
     let pipeline = Pipeline::open(LogConfig::new(&spool))
         .with_context(|| format!("cannot open the log in {}", spool.display()))?;
     let trigger = pipeline.subscribe("trigger", Start::End)?;
-    let address = pipeline.listen_tcp(address, Limits::default()).await?;
+    let address = pipeline.listen_tcp(address, Limits::default())?;
     tracing::info!(%address, "listening for syslog");
     tokio::spawn(pull(trigger, slow, Arc::clone(shared)));
     Ok(pipeline)

@@ -15,3 +15,5 @@ pub mod relp;
 pub mod route;
 #[cfg(feature = "tokio")]
 pub mod net;
+#[cfg(feature = "metrics")]
+pub mod metrics;

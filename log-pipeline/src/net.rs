@@ -14,6 +14,7 @@ mod listen;
 mod sink;
 mod subscription;
 mod pipeline;
+mod serve;
 
 pub use backoff::Backoff;
 pub use config::Config;

@@ -60,7 +60,7 @@ async fn a_message_goes_from_the_socket_to_both_sinks() {
     let pipeline = Pipeline::open(config(directory.path())).unwrap();
     pipeline.sink_file("flights", &file, Start::Oldest).unwrap();
     let mut trigger = pipeline.subscribe("trigger", Start::Oldest).unwrap();
-    let address = pipeline.listen_tcp(loopback(), Limits::default()).await.unwrap();
+    let address = pipeline.listen_tcp(loopback(), Limits::default()).unwrap();
     send(address, 0..1).await;
 
     let delivery = trigger.next().await.unwrap().unwrap();
@@ -95,7 +95,7 @@ async fn what_was_not_acknowledged_comes_again_after_a_restart() {
         let pipeline = Pipeline::open(config(directory.path())).unwrap();
         pipeline.sink_file("all", &file, Start::Oldest).unwrap();
         let mut trigger = pipeline.subscribe("trigger", Start::End).unwrap();
-        let address = pipeline.listen_tcp(loopback(), Limits::default()).await.unwrap();
+        let address = pipeline.listen_tcp(loopback(), Limits::default()).unwrap();
         send(address, round * 10..round * 10 + 10).await;
         // Of ten, seven are acknowledged; the other three come first in the next round.
         for number in 0..10 {
@@ -127,7 +127,7 @@ async fn a_stuck_sink_delays_nobody_else() {
     pipeline.sink_file("free", &free, Start::Oldest).unwrap();
     let mut never_read = pipeline.subscribe("never-read", Start::Oldest).unwrap();
     let mut trigger = pipeline.subscribe("trigger", Start::Oldest).unwrap();
-    let address = pipeline.listen_tcp(loopback(), Limits::default()).await.unwrap();
+    let address = pipeline.listen_tcp(loopback(), Limits::default()).unwrap();
     send(address, 0..MESSAGES).await;
     for _ in 0..MESSAGES {
         trigger.next().await.unwrap().unwrap();
@@ -162,7 +162,7 @@ async fn shutting_down_takes_in_what_has_arrived() {
     let file = directory.path().join("all.jsonl");
     let pipeline = Pipeline::open(config(directory.path())).unwrap();
     pipeline.sink_file("all", &file, Start::Oldest).unwrap();
-    let address = pipeline.listen_tcp(loopback(), Limits::default()).await.unwrap();
+    let address = pipeline.listen_tcp(loopback(), Limits::default()).unwrap();
     // Neither closed nor ended: the last line has no line feed yet.
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"<13>one\n<13>two\r\n<13>three").await.unwrap();
@@ -177,12 +177,12 @@ async fn limits_hold() {
     let pipeline = Pipeline::open(config(directory.path())).unwrap();
     let mut all = pipeline.subscribe("all", Start::Oldest).unwrap();
     let limits = Limits::default().max_connections(1).max_frame_bytes(20).idle(Duration::ZERO);
-    let idle = pipeline.listen_tcp(loopback(), limits.clone()).await.unwrap();
+    let idle = pipeline.listen_tcp(loopback(), limits.clone()).unwrap();
     let mut stream = TcpStream::connect(idle).await.unwrap();
     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "idle for longer than nothing");
 
     let limits = limits.idle(Duration::from_mins(1));
-    let address = pipeline.listen_tcp(loopback(), limits.clone()).await.unwrap();
+    let address = pipeline.listen_tcp(loopback(), limits.clone()).unwrap();
     let mut first = TcpStream::connect(address).await.unwrap();
     first.write_all(b"<13>0123456789abcdefghij\n").await.unwrap();
     let delivery = all.next().await.unwrap().unwrap();

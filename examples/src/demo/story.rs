@@ -84,7 +84,7 @@ impl Story {
             .with_context(|| format!("cannot open the log in {}", spool.display()))?;
         pipeline.sink_file("file", args.out.join("slow.jsonl"), Start::Oldest)?;
         let trigger = pipeline.subscribe("trigger", Start::Oldest)?;
-        let logging = pipeline.listen_tcp(loopback(0), Limits::default()).await?;
+        let logging = pipeline.listen_tcp(loopback(0), Limits::default())?;
         let syslog =
             TcpStream::connect(logging).await.context("connecting to our own syslog port")?;
         let filter = Some(format!("tcp port {port}"));

@@ -47,7 +47,7 @@ impl Default for UnixMode {
 /// # Errors
 /// [`ListenError`].
 pub fn bind_tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
-    TcpListener::bind(address).map_err(|source| failed(address, source))
+    TcpListener::bind(address).map_err(|source| failed(&address, source))
 }
 
 /// A UDP socket whose receive buffer has room for `receive_bytes`, as far as the system allows
@@ -56,11 +56,11 @@ pub fn bind_tcp(address: SocketAddr) -> Result<TcpListener, ListenError> {
 /// # Errors
 /// [`ListenError`].
 pub fn bind_udp(address: SocketAddr, receive_bytes: usize) -> Result<UdpSocket, ListenError> {
-    let socket = UdpSocket::bind(address).map_err(|source| failed(address, source))?;
+    let socket = UdpSocket::bind(address).map_err(|source| failed(&address, source))?;
     // Without the privilege to exceed the limit, as much as it allows.
     if setsockopt(&socket, sockopt::RcvBufForce, &receive_bytes).is_err() {
         setsockopt(&socket, sockopt::RcvBuf, &receive_bytes)
-            .map_err(|errno| failed(address, errno.into()))?;
+            .map_err(|errno| failed(&address, errno.into()))?;
     }
     Ok(socket)
 }
@@ -88,7 +88,7 @@ fn at_path<S>(
     connect: impl Fn() -> io::Result<()>,
     bind: impl Fn() -> io::Result<S>,
 ) -> Result<S, ListenError> {
-    let error = |source| failed(path.display(), source);
+    let error = |source| failed(&path.display(), source);
     if let Ok(metadata) = fs::symlink_metadata(path) {
         // Of another type of socket: somebody listens there as well.
         let refused = connect().is_err_and(|e| e.kind() == io::ErrorKind::ConnectionRefused);
@@ -102,6 +102,6 @@ fn at_path<S>(
     Ok(socket)
 }
 
-pub(super) fn failed(address: impl ToString, source: io::Error) -> ListenError {
+fn failed(address: &dyn std::fmt::Display, source: io::Error) -> ListenError {
     ListenError { address: address.to_string(), source }
 }

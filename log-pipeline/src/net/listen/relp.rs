@@ -78,12 +78,11 @@ fn acknowledge(
 ) {
     let Some(batch) = batches.pop_front() else { return };
     for txnr in batch.txnrs {
-        match outcome {
-            Ok(_) => server.accept(txnr),
-            Err(_) => {
-                shared.state.dropped_log.add(1);
-                server.refuse(txnr);
-            }
+        if outcome.is_ok() {
+            server.accept(txnr);
+        } else {
+            shared.state.dropped_log.add(1);
+            server.refuse(txnr);
         }
     }
 }

@@ -98,7 +98,7 @@ impl Feed {
     /// Everything read is delivered, or not wanted.
     pub(in crate::net) fn commit_read(&mut self) -> io::Result<()> {
         let read = self.read;
-        if self.cursor().committed() != read { self.commit(read, 0, 0, 0) } else { Ok(()) }
+        if self.cursor().committed() == read { Ok(()) } else { self.commit(read, 0, 0, 0) }
     }
 
     /// Makes the last commit survive a loss of power.

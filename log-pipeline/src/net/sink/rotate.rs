@@ -159,7 +159,7 @@ fn rotated(path: &Path) -> io::Result<Vec<PathBuf>> {
         let other = entry.file_name();
         let rest = other.to_str().and_then(|other| other.strip_prefix(name)?.strip_prefix('.'));
         let Some(rest) = rest.filter(|rest| is_stamp(rest)) else { continue };
-        if rest.ends_with(".tmp") {
+        if Path::new(rest).extension().is_some_and(|extension| extension == "tmp") {
             fs::remove_file(entry.path())?;
         } else {
             files.push(entry.path());

@@ -76,9 +76,10 @@ impl<'a> Session<'a> {
         let mut ignored = [0; 512];
         let mut batch = Vec::new();
         loop {
-            let item = match first.take() {
-                Some(item) => Some(item),
-                None => tokio::select! {
+            let item = if first.is_some() {
+                first.take()
+            } else {
+                tokio::select! {
                     biased;
                     item = self.feed.next() => item.map_err(SessionError::Log)?,
                     read = from_peer.read(&mut ignored) => {
@@ -93,7 +94,7 @@ impl<'a> Session<'a> {
                         self.look()?;
                         continue;
                     }
-                },
+                }
             };
             let Some(item) = item else { break };
             self.gather(item, &mut batch).await?;

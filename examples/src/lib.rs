@@ -8,3 +8,4 @@ pub mod draw;
 pub mod replay;
 pub mod record;
 pub mod demo;
+pub mod relay;

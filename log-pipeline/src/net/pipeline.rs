@@ -224,6 +224,12 @@ impl Pipeline {
         self.reopens.fetch_add(1, Ordering::Relaxed);
     }
 
+    /// Ends when the log has failed: nothing is taken any more, and somebody has to act.
+    pub async fn failed(&self) -> Failed {
+        let log = self.intake.wal.shared();
+        std::future::poll_fn(|context| log.poll(context, |state| state.failed)).await
+    }
+
     /// A snapshot of all counts.
     pub fn stats(&self) -> Stats {
         let wal = self.intake.wal.stats();

@@ -165,7 +165,11 @@ fn rotated(path: &Path) -> io::Result<Vec<PathBuf>> {
             files.push(entry.path());
         }
     }
-    files.sort();
+    // Of two in one second the one with a number is the later, compressed or not.
+    files.sort_by_cached_key(|path| {
+        let name = path.as_os_str().as_encoded_bytes();
+        name.strip_suffix(b".zst").unwrap_or(name).to_vec()
+    });
     Ok(files)
 }
 

@@ -5,6 +5,8 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "tls")]
+use tokio::io::AsyncWriteExt;
 use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::{TcpListener, TcpStream, UnixListener, UnixStream};
 use tokio::task::JoinSet;
@@ -127,7 +129,13 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
                 () = stopped(&mut stop) => return Ok(()),
             };
             match accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Ok(mut stream) => lines::receive(&mut stream, peer, shared).await,
+                Ok(mut stream) => {
+                    let outcome = lines::receive(&mut stream, peer, shared).await;
+                    // Says that this is the end and no truncation (RFC 5425 §4.4), if the peer
+                    // listens.
+                    let _ = tokio::time::timeout(FAREWELL, stream.shutdown()).await;
+                    outcome
+                }
                 Err(error) => {
                     shared.state.handshake.add(1);
                     Err(error)
@@ -137,4 +145,6 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
     }
 }
 
+#[cfg(feature = "tls")]
+const FAREWELL: Duration = Duration::from_secs(1);
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -83,11 +83,7 @@ impl<'a> Session<'a> {
                     biased;
                     item = self.feed.next() => item.map_err(SessionError::Log)?,
                     read = from_peer.read(&mut ignored) => {
-                        // Nothing is said in this direction but the end.
-                        if read? == 0 {
-                            self.look()?;
-                            return Err(SessionError::Closed);
-                        }
+                        self.heard(read)?;
                         continue;
                     }
                     () = sleep_until(self.looked + LOOK), if !self.written.is_empty() => {
@@ -182,6 +178,15 @@ impl<'a> Session<'a> {
         self.feed.commit(position, records, bytes, oldest_ns).map_err(SessionError::Log)
     }
 
+    /// Nothing is said in this direction but the end; what had arrived by then is done with.
+    fn heard(&mut self, read: io::Result<usize>) -> Result<(), SessionError> {
+        if matches!(read, Ok(1..)) {
+            return Ok(());
+        }
+        self.look()?;
+        Err(read.map_or_else(SessionError::Io, |_| SessionError::Closed))
+    }
+
     /// Waits, within reason, until the peer has everything.
     async fn finish<R: AsyncRead + Unpin>(
         &mut self,
@@ -194,9 +199,11 @@ impl<'a> Session<'a> {
                 return self.feed.commit_read().map_err(SessionError::Log);
             }
             tokio::select! {
-                read = from_peer.read(&mut ignored) => if read? == 0 {
-                    self.look()?;
-                    return if self.written.is_empty() { Ok(()) } else { Err(SessionError::Closed) };
+                read = from_peer.read(&mut ignored) => match self.heard(read) {
+                    Err(_) if self.written.is_empty() => {
+                        return self.feed.commit_read().map_err(SessionError::Log);
+                    }
+                    heard => heard?,
                 },
                 () = sleep_until(self.looked + LOOK) => {}
             }

@@ -18,7 +18,8 @@ pub struct SinkConfig {
     pub start: Start,
     /// It gets the messages that any of these chooses. Default none, which means all messages.
     pub routes: Vec<Route>,
-    /// Bytes gathered for one write. Default 64 KiB.
+    /// Bytes gathered for one write. Default 64 KiB; file sinks that sync each batch gather up to
+    /// 1 MiB of what is there.
     pub batch_bytes: usize,
     /// How long a smaller batch waits for more. Default zero: what there is goes out at once.
     pub batch_age: Duration,

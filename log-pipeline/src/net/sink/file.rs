@@ -62,7 +62,7 @@ impl FileSink {
             self.feed.commit(batch.position, batch.records, bytes, 0)?;
             lines = batch.lines;
             lines.clear();
-            lines.shrink_to(2 * self.feed.config.batch_bytes);
+            lines.shrink_to(2 * self.batch_bytes());
         }
         self.target.close()?;
         self.feed.commit_read()?;
@@ -72,9 +72,9 @@ impl FileSink {
     fn gather(&mut self, item: &Item, lines: Vec<u8>) -> io::Result<Batch> {
         let mut batch = Batch { lines, records: 0, position: item.position };
         self.line(item, &mut batch);
-        let age = self.feed.config.batch_age;
+        let (age, most) = (self.feed.config.batch_age, self.batch_bytes());
         let deadline = Instant::now() + age;
-        while batch.lines.len() < self.feed.config.batch_bytes {
+        while batch.lines.len() < most {
             match self.feed.try_next()? {
                 Some(item) => self.line(&item, &mut batch),
                 None if Instant::now() < deadline => std::thread::sleep(age.min(STEP)),
@@ -82,6 +82,13 @@ impl FileSink {
             }
         }
         Ok(batch)
+    }
+
+    /// A sync costs the same for much and for little: where each batch is synced, more of what is
+    /// there goes into one.
+    fn batch_bytes(&self) -> usize {
+        let asked = self.feed.config.batch_bytes;
+        if self.target.syncs_batches() { asked.max(SYNCED_BATCH_BYTES) } else { asked }
     }
 
     fn line(&self, item: &Item, batch: &mut Batch) {
@@ -124,4 +131,5 @@ impl FileSink {
     }
 }
 
+const SYNCED_BATCH_BYTES: usize = 1 << 20;
 const STEP: Duration = Duration::from_millis(20);

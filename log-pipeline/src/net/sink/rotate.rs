@@ -49,6 +49,11 @@ impl Target {
         &self.config
     }
 
+    /// Whether [`Target::append`] ends with a sync.
+    pub(super) fn syncs_batches(&self) -> bool {
+        self.plain && self.sync == FileSync::Batch
+    }
+
     /// Opens the path again: somebody has renamed the file.
     pub(super) fn reopen(&mut self, now_ns: u64) -> io::Result<()> {
         if self.plain && self.sync != FileSync::Never {
@@ -64,9 +69,10 @@ impl Target {
         if self.plain && self.is_due(now_ns) {
             self.rotate(now_ns)?;
         }
-        let written = self.file.write_all(lines).and_then(|()| {
-            if self.plain && self.sync == FileSync::Batch { self.file.sync_data() } else { Ok(()) }
-        });
+        let written = self
+            .file
+            .write_all(lines)
+            .and_then(|()| if self.syncs_batches() { self.file.sync_data() } else { Ok(()) });
         match written {
             Ok(()) => self.length += lines.len() as u64,
             Err(_) if self.plain => self.file.set_len(self.length)?,

@@ -138,7 +138,10 @@ pub fn run(args: &Args) -> Result<()> {
 
     let pipeline = args
         .syslog
-        .map(|address| runtime.block_on(listen(args, address, slow_to.clone(), &shared)))
+        .map(|address| {
+            let _context = runtime.enter();
+            listen(args, address, slow_to.clone(), &shared)
+        })
         .transpose()?;
     runtime.spawn(stop_on_signal(Arc::clone(&shared)));
     if let Some(address) = args.metrics {
@@ -296,7 +299,7 @@ fn record(
 }
 
 /// Takes triggers by syslog, through a durable log under the output folder.
-async fn listen(
+fn listen(
     args: &Args,
     address: SocketAddr,
     slow: Sender<SlowHandshake>,

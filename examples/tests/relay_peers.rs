@@ -145,7 +145,7 @@ fn loggen_sends_on_several_connections() {
         .expect("it runs");
     assert!(output.status.success(), "{}", common::said(&output));
     let file = folder.path().join("all.jsonl");
-    let lines = || std::fs::read(&file).map_or(0, |f| f.iter().filter(|&&b| b == b'\n').count());
+    let lines = || std::fs::read_to_string(&file).map_or(0, |text| text.lines().count());
     until("three thousand", || lines() >= 3000);
     relay.stop();
     assert_eq!(lines(), 3000);

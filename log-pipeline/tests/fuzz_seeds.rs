@@ -1,9 +1,8 @@
 //! The fuzz targets hold for the seeds they start from, and for these cut and altered everywhere.
 
-#[path = "../fuzz/src/relp.rs"]
-mod relp;
-#[path = "../fuzz/src/route.rs"]
-mod route;
+#[path = "../fuzz/src/lib.rs"]
+#[expect(unreachable_pub, reason = "where it is a crate of its own, it is reached")]
+mod entry;
 
 fn with_each_seed(folder: &str, target: fn(&[u8])) {
     let folder = format!("{}/fuzz/seeds/{folder}", env!("CARGO_MANIFEST_DIR"));
@@ -26,10 +25,10 @@ fn with_each_seed(folder: &str, target: fn(&[u8])) {
 
 #[test]
 fn relp_seeds() {
-    with_each_seed("relp", relp::relp);
+    with_each_seed("relp", entry::relp);
 }
 
 #[test]
 fn route_seeds() {
-    with_each_seed("route", route::route);
+    with_each_seed("route", entry::route);
 }

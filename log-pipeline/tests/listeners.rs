@@ -166,8 +166,7 @@ async fn no_peer_takes_all_places() {
 async fn who_drips_bytes_is_cut_off_and_what_came_is_kept() {
     let directory = tempfile::tempdir().unwrap();
     let (pipeline, _all) = open(directory.path());
-    let limits =
-        Limits::default().unfinished(Duration::from_secs(60)).idle(Duration::from_secs(50));
+    let limits = Limits::default().unfinished(Duration::from_mins(1)).idle(Duration::from_secs(50));
     let address = tcp(&pipeline, limits);
     let mut slow = TcpStream::connect(address).await.unwrap();
     let mut honest = TcpStream::connect(address).await.unwrap();

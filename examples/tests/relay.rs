@@ -28,6 +28,7 @@ fn a_wrong_command_line_is_exit_2_and_says_what_would_be_right() {
         (&["--route", "severity -> a"], "expected `=`"),
         (&["--route", "all -> c"], "no --to names"),
         (&["--tls", "127.0.0.1:0"], "--cert"),
+        (&["--udp", "localhost"], "a port of 127.0.0.1"),
         (&["--zone", "Berlin"], "+01:00"),
         (&["--allow", "10.0.0.0/99"], "prefix"),
         (&["--unix-mode", "999"], "octal"),

@@ -298,6 +298,7 @@ async fn relp_acknowledges_what_the_receipt_says_and_refuses_when_closed() {
     stream.write_all(b"GET / HTTP/1.1\r\n\r\n").await.unwrap();
     stream.read_to_end(&mut Vec::new()).await.ok();
     assert_eq!(stats(&pipeline).violations, 1);
+    until(|| stats(&pipeline).open == 0).await;
     pipeline.shutdown().await.unwrap();
 }
 

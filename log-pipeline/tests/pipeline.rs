@@ -212,6 +212,27 @@ async fn a_torn_line_is_replaced_and_a_foreign_one_kept() {
 }
 
 #[tokio::test]
+async fn a_pipeline_that_is_dropped_lets_go_of_its_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("all.jsonl");
+    let pipeline = Pipeline::open(config(directory.path())).unwrap();
+    pipeline.sink_file("all", &file, Start::Oldest).unwrap();
+    pipeline.listen_tcp(loopback(), Limits::default()).unwrap();
+    drop(pipeline.append(b"<13>kept").await.unwrap());
+    drop(pipeline);
+    // The sink finishes on its own thread, the listener on this one.
+    let pipeline = loop {
+        tokio::task::yield_now().await;
+        if let Ok(pipeline) = Pipeline::open(config(directory.path())) {
+            break pipeline;
+        }
+    };
+    pipeline.sink_file("all", &file, Start::Oldest).unwrap();
+    pipeline.shutdown().await.unwrap();
+    assert_eq!(lines(&file).len(), 1);
+}
+
+#[tokio::test]
 async fn the_clock_is_the_callers() {
     let directory = tempfile::tempdir().unwrap();
     let time = Arc::new(Mutex::new(5));

@@ -41,21 +41,21 @@ Routes (--route 'EXPR -> NAME'): a sink with routes gets what any of them choose
   not, and, or, parentheses, all
 
 Examples:
-  relay --tcp 127.0.0.1:5140 --spool /var/spool/relay --to all=file:/var/log/all.jsonl
+  relay --tcp 5140 --spool /var/spool/relay --to all=file:/var/log/all.jsonl
   relay --relp 0.0.0.0:2514 --allow 10.0.0.0/8 --spool DIR --to up=relp://logs.example:2514 \\
         --to sec=file:sec.jsonl --route 'facility in (auth, authpriv) -> sec'";
 
 /// Relays until SIGINT or SIGTERM.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Args {
-    /// Listen for syslog over UDP (RFC 5426)
-    #[arg(long, value_name = "ADDR", help_heading = "Listening")]
+    /// Listen for syslog over UDP (RFC 5426); a port alone is one of 127.0.0.1, here and below
+    #[arg(long, value_name = "ADDR", value_parser = sockets::address, help_heading = "Listening")]
     pub udp: Vec<SocketAddr>,
     /// Listen for syslog over TCP (RFC 6587, any framing)
-    #[arg(long, value_name = "ADDR", help_heading = "Listening")]
+    #[arg(long, value_name = "ADDR", value_parser = sockets::address, help_heading = "Listening")]
     pub tcp: Vec<SocketAddr>,
     /// Listen for syslog over TLS (RFC 5425)
-    #[arg(long, value_name = "ADDR", requires_all = ["cert", "key"], help_heading = "Listening")]
+    #[arg(long, value_name = "ADDR", value_parser = sockets::address, requires_all = ["cert", "key"], help_heading = "Listening")]
     pub tls: Vec<SocketAddr>,
     /// The certificate chain for --tls, PEM
     #[arg(long, value_name = "FILE", help_heading = "Listening")]
@@ -67,7 +67,7 @@ pub struct Args {
     #[arg(long, value_name = "FILE", requires = "tls", help_heading = "Listening")]
     pub client_ca: Option<PathBuf>,
     /// Listen for RELP; a message is acknowledged when it is as safe as --sync says
-    #[arg(long, value_name = "ADDR", help_heading = "Listening")]
+    #[arg(long, value_name = "ADDR", value_parser = sockets::address, help_heading = "Listening")]
     pub relp: Vec<SocketAddr>,
     /// Take datagrams from a local socket like /dev/log
     #[arg(long, value_name = "PATH", help_heading = "Listening")]
@@ -131,7 +131,7 @@ pub struct Args {
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
     /// Serve metrics for Prometheus here, at /metrics
-    #[arg(long, value_name = "ADDR")]
+    #[arg(long, value_name = "ADDR", value_parser = sockets::address)]
     pub metrics: Option<SocketAddr>,
 }
 

@@ -1,7 +1,7 @@
 //! What is listened on: opened with the privileges it takes, served without.
 
 use std::fs;
-use std::net::{TcpListener, UdpSocket};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -89,6 +89,13 @@ fn tls(args: &Args) -> Result<Arc<ServerConfig>> {
 /// The bytes of a file; its name goes into the error.
 pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
     fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Reads an address, or a port of loopback: whoever wants strangers says so.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    let port = || Some(SocketAddr::from((Ipv4Addr::LOCALHOST, text.parse().ok()?)));
+    let address = text.parse().ok().or_else(port);
+    address.ok_or_else(|| "give ADDRESS:PORT, or a port of 127.0.0.1".to_owned())
 }
 
 /// Reads a mode such as `660`.

@@ -291,6 +291,14 @@ impl Pipeline {
     }
 }
 
+impl Drop for Pipeline {
+    /// Sinks hold the log as well: closing it is what ends them.
+    fn drop(&mut self) {
+        // Who wants to know calls `shutdown`.
+        let _ = self.intake.wal.close();
+    }
+}
+
 impl std::fmt::Debug for Pipeline {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Pipeline").field("stats", &self.stats()).finish_non_exhaustive()

@@ -30,7 +30,6 @@ pub(super) async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
     let mut batches = VecDeque::new();
     let mut reading = true;
     while reading || !batches.is_empty() {
-        reading = reading && !server.is_closed();
         tokio::select! {
             biased;
             outcome = oldest(&mut batches), if !batches.is_empty() => {
@@ -58,6 +57,7 @@ pub(super) async fn receive<S: AsyncRead + AsyncWrite + Unpin>(
             }
         }
         send(stream, &mut server).await?;
+        reading = reading && !server.is_closed();
     }
     server.go_away();
     send(stream, &mut server).await?;

@@ -185,6 +185,20 @@ async fn who_drips_bytes_is_cut_off_and_what_came_is_kept() {
     pipeline.shutdown().await.unwrap();
 }
 
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_sender_that_never_pauses_does_not_keep_the_pipeline_open() {
+    let directory = tempfile::tempdir().unwrap();
+    let (pipeline, _all) = open(directory.path());
+    let address = tcp(&pipeline, Limits::default());
+    let mut stream = std::net::TcpStream::connect(address).unwrap();
+    let lines = b"<13>again and again\n".repeat(1000);
+    let sender = std::thread::spawn(move || while stream.write_all(&lines).is_ok() {});
+    until(|| stats(&pipeline).frames.frames > 0).await;
+    let ended = tokio::time::timeout(Duration::from_secs(20), pipeline.shutdown()).await;
+    ended.expect("in time").unwrap();
+    sender.join().unwrap();
+}
+
 #[tokio::test]
 async fn a_connection_beyond_its_rate_is_slowed_and_loses_nothing() {
     let directory = tempfile::tempdir().unwrap();

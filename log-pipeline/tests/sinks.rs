@@ -239,6 +239,7 @@ async fn a_sink_gets_what_its_routes_choose_and_passes_the_rest() {
     {
         drop(pipeline.append(format!("<{pri}>1 - h a - - - {text}").as_bytes()).await.unwrap());
     }
+    until(|| pipeline.stats().sinks[0].lag_records == 0).await;
     pipeline.shutdown().await.unwrap();
     let lines = fs::read_to_string(directory.path().join("errors")).unwrap();
     let texts: Vec<_> = lines.lines().map(|line| line.rsplit(' ').next().unwrap()).collect();

@@ -69,11 +69,16 @@ impl Reader {
                 Some(began) => (self.last + self.idle).min(began + self.unfinished),
                 None => self.last + self.idle,
             };
-            tokio::select! {
-                biased;
-                read = stream.read(&mut self.buffer) => return read.map(|read| self.took(read)),
-                () = stopped(&mut self.stop) => {}
-                () = sleep_until(patience) => return Ok(Read::TooSlow),
+            // Looked at first: a sender that never pauses would hide it.
+            if !*self.stop.borrow() {
+                tokio::select! {
+                    biased;
+                    read = stream.read(&mut self.buffer) => {
+                        return read.map(|read| self.took(read));
+                    }
+                    () = stopped(&mut self.stop) => {}
+                    () = sleep_until(patience) => return Ok(Read::TooSlow),
+                }
             }
             // What the kernel has may not have been noticed yet.
             tokio::task::yield_now().await;

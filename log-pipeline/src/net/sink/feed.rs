@@ -25,6 +25,8 @@ pub(in crate::net) struct Feed {
     pub(in crate::net) config: SinkConfig,
     /// Up to here records were read, chosen or not.
     read: Position,
+    /// Messages given out and not committed.
+    under_way: u64,
 }
 
 /// One message to deliver.
@@ -47,15 +49,18 @@ impl Feed {
         let cursor = Cursor::open(&intake.wal, &config.name, config.start)?;
         let state = Arc::new(SinkState::new(&config.name, cursor.committed()));
         let read = cursor.committed();
-        Ok(Self { cursor: Some(cursor), intake, state, config, read })
+        Ok(Self { cursor: Some(cursor), intake, state, config, read, under_way: 0 })
     }
 
     /// Waits for the next message; `None` when the log is closed and read to its end. Dropping the
     /// future loses nothing.
     pub(in crate::net) async fn next(&mut self) -> io::Result<Option<Item>> {
         loop {
+            if let Some(item) = self.try_next()? {
+                return Ok(Some(item));
+            }
             let Some(record) = self.cursor().next().await? else { return Ok(None) };
-            if let Some(item) = self.choose(&record) {
+            if let Some(item) = self.choose(&record)? {
                 return Ok(Some(item));
             }
         }
@@ -64,8 +69,11 @@ impl Feed {
     /// Like [`Feed::next`], for a thread.
     pub(in crate::net) fn wait_next(&mut self) -> io::Result<Option<Item>> {
         loop {
+            if let Some(item) = self.try_next()? {
+                return Ok(Some(item));
+            }
             let Some(record) = self.cursor().wait_next()? else { return Ok(None) };
-            if let Some(item) = self.choose(&record) {
+            if let Some(item) = self.choose(&record)? {
                 return Ok(Some(item));
             }
         }
@@ -74,8 +82,11 @@ impl Feed {
     /// The next message if there is one now.
     pub(in crate::net) fn try_next(&mut self) -> io::Result<Option<Item>> {
         loop {
-            let Some(record) = self.cursor().try_next()? else { return Ok(None) };
-            if let Some(item) = self.choose(&record) {
+            let Some(record) = self.cursor().try_next()? else {
+                self.pass(1)?;
+                return Ok(None);
+            };
+            if let Some(item) = self.choose(&record)? {
                 return Ok(Some(item));
             }
         }
@@ -91,6 +102,7 @@ impl Feed {
         oldest_ns: u64,
     ) -> io::Result<()> {
         self.cursor().commit(position)?;
+        self.under_way -= records;
         self.state.done(records, bytes, position, oldest_ns);
         Ok(())
     }
@@ -110,7 +122,7 @@ impl Feed {
     pub(in crate::net) fn rewind(&mut self) -> Result<(), CursorError> {
         self.cursor = None;
         let cursor = Cursor::open(&self.intake.wal, &self.config.name, Start::Oldest)?;
-        self.read = cursor.committed();
+        (self.read, self.under_way) = (cursor.committed(), 0);
         self.cursor = Some(cursor);
         Ok(())
     }
@@ -119,10 +131,20 @@ impl Feed {
         self.cursor.as_mut().expect("a feed that could not be opened again is not used")
     }
 
-    fn choose(&mut self, record: &Record) -> Option<Item> {
+    /// Commits what was read, when nothing of it is under way and it is `least` records at least:
+    /// a sink that wants little must not hold the log.
+    fn pass(&mut self, least: u64) -> io::Result<()> {
+        let committed = self.cursor().committed().seq();
+        if self.under_way == 0 && self.read.seq().saturating_sub(committed) >= least {
+            self.commit(self.read, 0, 0, 0)?;
+        }
+        Ok(())
+    }
+
+    fn choose(&mut self, record: &Record) -> io::Result<Option<Item>> {
         self.read = record.position;
         if record.kind != KIND {
-            return None;
+            return Ok(None);
         }
         let envelope = Envelope::decode(&record.payload);
         let item = Item {
@@ -136,11 +158,13 @@ impl Feed {
         if !self.config.routes.is_empty() {
             let (message, peer) = (item.message(&self.intake), item.peer.map(|peer| peer.ip()));
             if !self.config.routes.iter().any(|route| route.matches(&message, peer)) {
-                return None;
+                self.pass(PASSED_AT_ONCE)?;
+                return Ok(None);
             }
         }
+        self.under_way += 1;
         self.state.read(item.received_ns);
-        Some(item)
+        Ok(Some(item))
     }
 }
 
@@ -155,6 +179,9 @@ impl Item {
         Timestamp::from_unix_ns(i64::try_from(self.received_ns).unwrap_or(i64::MAX))
     }
 }
+
+/// Records that are not wanted, in a row, until they are committed.
+const PASSED_AT_ONCE: u64 = 4096;
 
 pub(in crate::net) fn received(record: &Record) -> Timestamp {
     Timestamp::from_unix_ns(i64::try_from(record.received_ns).unwrap_or(i64::MAX))

@@ -25,7 +25,7 @@ pub use rate::Rate;
 pub use sink::{
     FileConfig, FileSync, Format, Framing, Output, RelpOutput, SinkConfig, StreamOutput,
 };
-pub use sources::Sources;
+pub use sources::{Source, Sources};
 pub use stats::{Dropped, Health, ListenerStats, Refused, SinkStats, Stats, Transport};
 pub use subscription::{Delivery, Subscription};
 #[cfg(feature = "tls")]

@@ -9,9 +9,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use log_pipeline::cursor::Start;
+use log_pipeline::frame::Expect;
 use log_pipeline::net::{
-    Config, Limits, ListenerStats, Pipeline, Rate, Subscription, UnixMode, bind_tcp, bind_udp,
-    bind_unix_datagram, bind_unix_stream,
+    Config, Limits, ListenerStats, Pipeline, Rate, Source, Subscription, UnixMode, bind_tcp,
+    bind_udp, bind_unix_datagram, bind_unix_stream,
 };
 use log_pipeline::parse::Policy;
 use log_pipeline::timestamp::Timestamp;
@@ -253,9 +254,10 @@ async fn local_sockets_have_a_mode_and_replace_only_dead_ones() {
 }
 
 #[tokio::test]
-async fn each_network_has_its_zone() {
+async fn each_network_has_its_zone_and_framing() {
     let directory = tempfile::tempdir().unwrap();
-    let east = Policy { utc_offset_seconds: 3600, ..Policy::default() };
+    let policy = Policy { utc_offset_seconds: 3600, ..Policy::default() };
+    let east = Source { policy, framing: Expect::Delimited };
     let config = Config::new(directory.path().join("spool"))
         .sync(Sync::None)
         .source("127.0.0.2/32".parse().unwrap(), east);
@@ -272,6 +274,17 @@ async fn each_network_has_its_zone() {
         times.push(delivery.message().timestamp.unwrap().unix_ns());
     }
     assert_eq!(times[0] - times[1], 3_600_000_000_000);
+
+    let address = tcp(&pipeline, Limits::default());
+    for (ip, expected) in [("127.0.0.1", &["<1>a", "b"][..]), ("127.0.0.2", &["4 <1>ab"])] {
+        let socket = tokio::net::TcpSocket::new_v4().unwrap();
+        socket.bind(SocketAddr::new(ip.parse().unwrap(), 0)).unwrap();
+        let mut stream = socket.connect(address).await.unwrap();
+        stream.write_all(b"4 <1>ab\n").await.unwrap();
+        for frame in expected {
+            assert_eq!(next(&mut all).await, *frame, "{ip}");
+        }
+    }
 }
 
 #[tokio::test]

@@ -12,7 +12,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use clap::ValueEnum;
-use log_pipeline::net::{Config, Limits, Pipeline, Rate};
+use log_pipeline::net::{Config, Limits, Pipeline, Rate, Source};
 use log_pipeline::network::Network;
 use log_pipeline::parse::Policy;
 use log_pipeline::route::Route;
@@ -104,9 +104,10 @@ pub struct Args {
     /// Zone of timestamps that name none, such as +01:00
     #[arg(long, value_name = "OFFSET", default_value = "+00:00", value_parser = target::zone, help_heading = "Messages", allow_hyphen_values = true)]
     pub zone: i32,
-    /// The same for senders in a network, as CIDR=OFFSET; the first that fits counts
-    #[arg(long, value_name = "CIDR=OFFSET", value_parser = target::zone_of, help_heading = "Messages")]
-    pub source: Vec<(Network, i32)>,
+    /// The zone for senders in a network, and how they frame: lf or octet-counting where looks
+    /// deceive. The first network that fits counts
+    #[arg(long, value_name = "CIDR=OFFSET[,FRAMING]", value_parser = target::source, help_heading = "Messages")]
+    pub source: Vec<(Network, Source)>,
     /// First part of each message's key; this machine's name by default
     #[arg(long, value_name = "NAME", help_heading = "Messages")]
     pub node: Option<String>,
@@ -187,18 +188,13 @@ impl Args {
             Durability::Batch => Sync::Batch { every: Duration::from_millis(100) },
             Durability::None => Sync::None,
         };
-        let policy = |utc_offset_seconds| Policy { utc_offset_seconds, ..Policy::default() };
+        let policy = Policy { utc_offset_seconds: self.zone, ..Policy::default() };
         let node = self.node.clone().unwrap_or_else(|| {
             nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok()).unwrap_or_default()
         });
-        let config = Config::new(&self.spool)
-            .sync(sync)
-            .policy(policy(self.zone))
-            .node(node)
-            .drain(self.drain);
-        self.source
-            .iter()
-            .fold(config, |config, &(network, offset)| config.source(network, policy(offset)))
+        let config =
+            Config::new(&self.spool).sync(sync).policy(policy).node(node).drain(self.drain);
+        self.source.iter().fold(config, |config, &(network, source)| config.source(network, source))
     }
 }
 

@@ -5,10 +5,13 @@ use std::str::FromStr;
 
 use anyhow::{Context, Result};
 use bytesize::ByteSize;
+use log_pipeline::frame::Expect;
 use log_pipeline::net::{
-    FileConfig, FileSync, Format, Framing, Output, RelpOutput, SinkConfig, StreamOutput, tls_client,
+    FileConfig, FileSync, Format, Framing, Output, RelpOutput, SinkConfig, Source, StreamOutput,
+    tls_client,
 };
 use log_pipeline::network::Network;
+use log_pipeline::parse::Policy;
 use log_pipeline::route::Route;
 
 use super::sockets::read;
@@ -195,11 +198,19 @@ pub(super) fn zone(text: &str) -> Result<i32, String> {
     offset().ok_or_else(|| format!("{text:?} is no zone: write +01:00"))
 }
 
-/// Reads `CIDR=OFFSET`.
-pub(super) fn zone_of(text: &str) -> Result<(Network, i32), String> {
-    let (network, offset) = text.split_once('=').ok_or("give CIDR=OFFSET")?;
+/// Reads `CIDR=OFFSET[,FRAMING]`.
+pub(super) fn source(text: &str) -> Result<(Network, Source), String> {
+    let (network, rest) = text.split_once('=').ok_or("give CIDR=OFFSET")?;
     let network = network.parse().map_err(|error| format!("{network:?}: {error}"))?;
-    Ok((network, zone(offset)?))
+    let (offset, framing) = rest.split_once(',').unwrap_or((rest, ""));
+    let framing = match framing {
+        "" => Expect::Any,
+        "lf" => Expect::Delimited,
+        "octet-counting" => Expect::Counted,
+        _ => return Err("framing is lf or octet-counting".into()),
+    };
+    let policy = Policy { utc_offset_seconds: zone(offset)?, ..Policy::default() };
+    Ok((network, Source { policy, framing }))
 }
 
 /// Where Debian, and most others, keep the authorities the system trusts.

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::sources::Sources;
+use super::sources::{Source, Sources};
 use crate::network::Network;
 use crate::parse::Policy;
 use crate::timestamp::Timestamp;
@@ -19,7 +19,7 @@ pub struct Config {
     pub spool: PathBuf,
     /// How the log is kept: [`wal::Config`].
     pub wal: wal::Config,
-    /// What RFC 3164 timestamps leave unsaid, for each network of senders.
+    /// What is known of senders beforehand, for each of their networks.
     pub sources: Sources,
     /// The first part of a record's key, `node/epoch/seq`: unique among the logs whose records
     /// meet again somewhere. Default empty; the key is `epoch/seq` then.
@@ -58,13 +58,13 @@ impl Config {
 
     /// Sets the policy for senders in no network that is named.
     pub fn policy(mut self, policy: Policy) -> Self {
-        self.sources.general = policy;
+        self.sources.general.policy = policy;
         self
     }
 
-    /// Sets the policy for senders in `network`; networks named earlier go before.
-    pub fn source(mut self, network: Network, policy: Policy) -> Self {
-        self.sources = self.sources.network(network, policy);
+    /// Says what is known of senders in `network`; networks named earlier go before.
+    pub fn source(mut self, network: Network, source: Source) -> Self {
+        self.sources = self.sources.network(network, source);
         self
     }
 

@@ -97,7 +97,7 @@ impl Subscription {
         self.unacknowledged += 1;
         let envelope = Envelope::decode(&record.payload);
         self.state.read(record.received_ns);
-        let policy = *self.intake.sources.policy(envelope.peer.map(|peer| peer.ip()));
+        let policy = self.intake.sources.of(envelope.peer.map(|peer| peer.ip())).policy;
         Some(Delivery {
             epoch: record.epoch,
             seq: record.seq,

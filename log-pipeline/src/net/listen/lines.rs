@@ -15,7 +15,8 @@ pub(super) async fn receive<S: AsyncRead + Unpin>(
     peer: Option<SocketAddr>,
     shared: &Shared,
 ) -> io::Result<()> {
-    let mut decoder = Decoder::new(shared.limits.max_frame_bytes);
+    let source = shared.intake.sources.of(peer.map(|peer| peer.ip()));
+    let mut decoder = Decoder::new(shared.limits.max_frame_bytes).expect(source.framing);
     let outcome = read(stream, &mut decoder, peer, shared).await;
     let before = decoder.stats();
     let now_ns = shared.intake.now_ns();

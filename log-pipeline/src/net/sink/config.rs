@@ -175,11 +175,11 @@ pub enum Framing {
 }
 
 /// A stream of frames over TCP or TLS. The protocol has no acknowledgements: the sink counts a
-/// record as delivered when the peer's kernel has acknowledged its bytes, and sends again what was
-/// in the buffer of a connection that died. What the peer's kernel had and the peer never read is
-/// lost; a TLS proxy or a load balancer acknowledges for others. Use RELP where that matters. What is
-/// acknowledged stands in `/proc/net/tcp`, which is read ten times a second while something is
-/// under way.
+/// record as delivered when the peer's kernel has acknowledged its bytes for a tenth of a second,
+/// and sends again what was in the buffer of a connection that died, and a little more. What the
+/// peer's kernel had for longer and the peer never read is lost; a TLS proxy or a load balancer
+/// acknowledges for others. Use RELP where that matters. What is acknowledged stands in
+/// `/proc/net/tcp`, which is read ten times a second while something is under way.
 #[derive(Debug, Clone)]
 #[non_exhaustive]
 pub struct StreamOutput {

@@ -171,8 +171,8 @@ impl Feed {
 impl Item {
     /// The message, parsed now.
     pub(in crate::net) fn message(&self, intake: &Intake) -> Message<'_> {
-        let policy = intake.sources.policy(self.peer.map(|peer| peer.ip()));
-        parse(&self.frame, self.received(), policy)
+        let source = intake.sources.of(self.peer.map(|peer| peer.ip()));
+        parse(&self.frame, self.received(), &source.policy)
     }
 
     pub(in crate::net) fn received(&self) -> Timestamp {

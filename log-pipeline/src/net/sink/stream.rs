@@ -44,6 +44,7 @@ struct Session<'a> {
     ends: (SocketAddr, SocketAddr),
     written: VecDeque<Written>,
     written_bytes: u64,
+    /// What was acknowledged when last looked.
     acknowledged_bytes: u64,
     committed_bytes: u64,
     looked: Instant,
@@ -83,7 +84,7 @@ impl<'a> Session<'a> {
                     biased;
                     item = self.feed.next() => item.map_err(SessionError::Log)?,
                     read = from_peer.read(&mut ignored) => {
-                        self.heard(read)?;
+                        heard(read)?;
                         continue;
                     }
                     () = sleep_until(self.looked + LOOK), if !self.written.is_empty() => {
@@ -99,11 +100,7 @@ impl<'a> Session<'a> {
                 to_peer.flush().await
             }
             .await;
-            if let Err(error) = outcome {
-                // Of what was written before, some may have arrived.
-                self.look()?;
-                return Err(error.into());
-            }
+            outcome?;
             batch.clear();
             if self.looked.elapsed() >= LOOK {
                 self.look()?;
@@ -150,23 +147,27 @@ impl<'a> Session<'a> {
         }
     }
 
-    /// Commits what the peer's kernel has acknowledged. Where the kernel does not tell, what was
-    /// written counts.
+    /// Commits what the peer's kernel had acknowledged when last looked: by now its program has
+    /// most likely read it, and what it has not is sent again if it dies. Where the kernel does not
+    /// tell, what was written by then counts.
     fn look(&mut self) -> Result<(), SessionError> {
         self.looked = Instant::now();
         // The bytes of TLS are more than ours, so that this many of ours are acknowledged at least.
-        match unacknowledged_bytes(self.ends.0, self.ends.1) {
-            Ok(bytes) => {
-                let acknowledged = self.written_bytes.saturating_sub(bytes);
-                self.acknowledged_bytes = self.acknowledged_bytes.max(acknowledged);
-            }
+        let acknowledged = match unacknowledged_bytes(self.ends.0, self.ends.1) {
+            Ok(under_way) => self.written_bytes.saturating_sub(under_way),
             // The connection is gone; what was known of it before stands.
-            Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-            Err(_) => self.acknowledged_bytes = self.written_bytes,
-        }
+            Err(error) if error.kind() == io::ErrorKind::NotFound => self.acknowledged_bytes,
+            Err(_) => self.written_bytes,
+        };
+        let settled = std::mem::replace(&mut self.acknowledged_bytes, acknowledged);
+        self.commit(settled)
+    }
+
+    /// Commits the batches that end within the first `settled` bytes.
+    fn commit(&mut self, settled: u64) -> Result<(), SessionError> {
         let (mut records, mut last) = (0, None);
         while let Some(batch) = self.written.front()
-            && batch.end <= self.acknowledged_bytes
+            && batch.end <= settled
         {
             records += batch.records;
             last = Some((batch.position, batch.end));
@@ -178,36 +179,36 @@ impl<'a> Session<'a> {
         self.feed.commit(position, records, bytes, oldest_ns).map_err(SessionError::Log)
     }
 
-    /// Nothing is said in this direction but the end; what had arrived by then is done with.
-    fn heard(&mut self, read: io::Result<usize>) -> Result<(), SessionError> {
-        if matches!(read, Ok(1..)) {
-            return Ok(());
-        }
-        self.look()?;
-        Err(read.map_or_else(SessionError::Io, |_| SessionError::Closed))
-    }
-
     /// Waits, within reason, until the peer has everything.
     async fn finish<R: AsyncRead + Unpin>(
         &mut self,
         from_peer: &mut R,
     ) -> Result<(), SessionError> {
         let mut ignored = [0; 512];
-        loop {
-            self.look()?;
-            if self.written.is_empty() {
-                return self.feed.commit_read().map_err(SessionError::Log);
-            }
+        while !self.written.is_empty() {
             tokio::select! {
-                read = from_peer.read(&mut ignored) => match self.heard(read) {
-                    Err(_) if self.written.is_empty() => {
-                        return self.feed.commit_read().map_err(SessionError::Log);
+                read = from_peer.read(&mut ignored) => match heard(read) {
+                    Ok(()) => {}
+                    // It has read to our end, and ends as well; some do so without the alert
+                    // that TLS asks for.
+                    Err(SessionError::Closed) => self.commit(self.written_bytes)?,
+                    Err(SessionError::Io(error)) if error.kind() == io::ErrorKind::UnexpectedEof => {
+                        self.commit(self.written_bytes)?;
                     }
-                    heard => heard?,
+                    Err(error) => return Err(error),
                 },
-                () = sleep_until(self.looked + LOOK) => {}
+                () = sleep_until(self.looked + LOOK) => self.look()?,
             }
         }
+        self.feed.commit_read().map_err(SessionError::Log)
+    }
+}
+
+/// Nothing is said in this direction but the end.
+fn heard(read: io::Result<usize>) -> Result<(), SessionError> {
+    match read? {
+        0 => Err(SessionError::Closed),
+        _ => Ok(()),
     }
 }
 

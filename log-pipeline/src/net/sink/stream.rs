@@ -32,7 +32,7 @@ pub(super) async fn session(feed: &mut Feed, output: &StreamOutput) -> Result<()
 /// A batch that was written.
 struct Written {
     position: Position,
-    /// Of the stream, before framing by TLS.
+    /// Of the stream, before TLS, once it is written.
     end: u64,
     records: u64,
     received_ns: u64,
@@ -43,7 +43,10 @@ struct Session<'a> {
     output: &'a StreamOutput,
     ends: (SocketAddr, SocketAddr),
     written: VecDeque<Written>,
+    /// Handed to the kernel, whole batches.
     written_bytes: u64,
+    /// When the first message of the batch being written was received; 0 when there is none.
+    writing_ns: u64,
     /// What was acknowledged when last looked.
     acknowledged_bytes: u64,
     committed_bytes: u64,
@@ -61,6 +64,7 @@ impl<'a> Session<'a> {
             ends,
             written: VecDeque::new(),
             written_bytes: 0,
+            writing_ns: 0,
             acknowledged_bytes: 0,
             committed_bytes: 0,
             looked: Instant::now(),
@@ -94,13 +98,27 @@ impl<'a> Session<'a> {
                 }
             };
             let Some(item) = item else { break };
-            self.gather(item, &mut batch).await?;
-            let outcome = async {
-                to_peer.write_all(&batch).await?;
-                to_peer.flush().await
+            let last = self.gather(item, &mut batch).await?;
+            {
+                let write = async {
+                    to_peer.write_all(&batch).await?;
+                    to_peer.flush().await
+                };
+                tokio::pin!(write);
+                // A peer may take its time over a batch and have those before it.
+                loop {
+                    tokio::select! {
+                        biased;
+                        written = &mut write => break written?,
+                        () = sleep_until(self.looked + LOOK), if !self.written.is_empty() => {
+                            self.look()?;
+                        }
+                    }
+                }
             }
-            .await;
-            outcome?;
+            self.written_bytes += batch.len() as u64;
+            self.written.push_back(Written { end: self.written_bytes, ..last });
+            self.writing_ns = 0;
             batch.clear();
             if self.looked.elapsed() >= LOOK {
                 self.look()?;
@@ -111,7 +129,7 @@ impl<'a> Session<'a> {
     }
 
     /// Fills the batch with `item` and what there is besides.
-    async fn gather(&mut self, item: Item, batch: &mut Vec<u8>) -> Result<(), SessionError> {
+    async fn gather(&mut self, item: Item, batch: &mut Vec<u8>) -> Result<Written, SessionError> {
         let received_ns = item.received_ns;
         let deadline = Instant::now() + self.feed.config.batch_age;
         let (mut position, mut records) = (item.position, 1);
@@ -128,10 +146,8 @@ impl<'a> Session<'a> {
             self.frame(&item, batch);
             (position, records) = (item.position, records + 1);
         }
-        self.written_bytes += batch.len() as u64;
-        let end = self.written_bytes;
-        self.written.push_back(Written { position, end, records, received_ns });
-        Ok(())
+        self.writing_ns = received_ns;
+        Ok(Written { position, end: 0, records, received_ns })
     }
 
     fn frame(&mut self, item: &Item, batch: &mut Vec<u8>) {
@@ -174,7 +190,7 @@ impl<'a> Session<'a> {
             self.written.pop_front();
         }
         let Some((position, end)) = last else { return Ok(()) };
-        let oldest_ns = self.written.front().map_or(0, |batch| batch.received_ns);
+        let oldest_ns = self.written.front().map_or(self.writing_ns, |batch| batch.received_ns);
         let bytes = end - std::mem::replace(&mut self.committed_bytes, end);
         self.feed.commit(position, records, bytes, oldest_ns).map_err(SessionError::Log)
     }

@@ -3,6 +3,7 @@
 import glob, json, os, shutil, signal, socket, statistics, subprocess, sys, time
 
 RELAY, WORK, ROUNDS = os.path.abspath(sys.argv[1]), sys.argv[2], int(sys.argv[3])
+JOBS = sys.argv[4:] or ["file", "udp", "disk", "synced", "killed", "latency"]
 LOAD = WORK + "/load"
 NG = os.environ.get("POPKIT_SYSLOG_NG")
 COUNT, SIZE = 400_000, 256
@@ -260,22 +261,27 @@ def main():
         return peers
 
     memory = with_peers({"relay, none": relay("none"), "relay, durable": relay("durable")}, {"rsyslog": "memory"}, {"syslog-ng": "memory"})
-    table(f"TCP → file, {COUNT:,} messages of {SIZE} B", rounds(to_file, memory))
-    table(f"UDP → file, offered 50,000/s", rounds(lambda c: to_file(c, "udp", 50_000), memory))
     disk = with_peers({"relay, none": relay("none"), "relay, batch": relay("batch"), "relay, durable": relay("durable")},
                       {"rsyslog, disk queue": "disk", "rsyslog, memory": "memory"},
                       {"syslog-ng, reliable": "reliable", "syslog-ng, memory": "memory"})
-    table("TCP → disk → TCP (peers in memory last)", rounds(through, disk))
-    if has_rsyslog:
+    if "file" in JOBS:
+        table(f"TCP → file, {COUNT:,} messages of {SIZE} B", rounds(to_file, memory))
+    if "udp" in JOBS:
+        table("UDP → file, offered 50,000/s", rounds(lambda c: to_file(c, "udp", 50_000), memory))
+    if "disk" in JOBS:
+        table("TCP → disk → TCP, and peers in memory", rounds(through, disk))
+    if "synced" in JOBS and has_rsyslog:
         synced = {"relay, durable": relay("durable"), "rsyslog, disk queue synced": rsyslog("disk, synced")}
         table("The same, synced, 2,000 messages", rounds(lambda c: through(c, 2_000), synced))
-    print(f"\nkill -9 with a backlog of about {BACKLOG:,}\n\n| candidate | missing | twice |\n|---|---|---|")
-    for name, runs in rounds(killed, {k: v for k, v in disk.items() if "memory" not in k}).items():
-        print(f"| {name} | {', '.join(str(r['missing']) for r in runs)} | {', '.join(str(r['twice']) for r in runs)} |", flush=True)
-    print("\nLatency of one message every 2 ms, µs\n\n| candidate | p50 | p99 |\n|---|---|---|")
-    ways = rounds(lambda c: latency(c) if c else direct(), {"no relay between": None, **disk})
-    for name, runs in ways.items():
-        print(f"| {name} | {middle(runs, 'p50'):.0f} | {middle(runs, 'p99'):.0f} |", flush=True)
+    if "killed" in JOBS:
+        print(f"\nkill -9 with a backlog of about {BACKLOG:,}\n\n| candidate | missing | twice |\n|---|---|---|")
+        for name, runs in rounds(killed, {k: v for k, v in disk.items() if "memory" not in k}).items():
+            print(f"| {name} | {', '.join(str(r['missing']) for r in runs)} | {', '.join(str(r['twice']) for r in runs)} |", flush=True)
+    if "latency" in JOBS:
+        print("\nLatency of one message every 2 ms, µs\n\n| candidate | p50 | p99 |\n|---|---|---|")
+        ways = rounds(lambda c: latency(c) if c else direct(), {"no relay between": None, **disk})
+        for name, runs in ways.items():
+            print(f"| {name} | {middle(runs, 'p50'):.0f} | {middle(runs, 'p99'):.0f} |", flush=True)
 
 
 main()

@@ -9,3 +9,4 @@ pub mod replay;
 pub mod record;
 pub mod demo;
 pub mod relay;
+pub mod relay_parse;

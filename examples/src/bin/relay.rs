@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
-use popkit_examples::relay;
+use popkit_examples::{relay, relay_parse};
 use tracing_subscriber::EnvFilter;
 
 /// Take syslog in, keep it safe on disk, and deliver it to each sink at the sink's own pace
@@ -25,9 +25,11 @@ struct Command {
     run: Option<relay::Args>,
 }
 
-/// Other things to do than relaying: `parse` and `spool` have their places here.
+/// Other things to do than relaying.
 #[derive(Debug, Subcommand)]
-enum Task {}
+enum Task {
+    Parse(relay_parse::Args),
+}
 
 fn main() -> ExitCode {
     let command = Command::parse();
@@ -39,7 +41,7 @@ fn main() -> ExitCode {
         .with_ansi(colour)
         .init();
     let done = match (command.task, command.run) {
-        (Some(task), _) => match task {},
+        (Some(Task::Parse(args)), _) => relay_parse::run(&args),
         (None, Some(args)) => {
             if let Err(contradiction) = args.check() {
                 Command::command().error(ErrorKind::ArgumentConflict, contradiction).exit();

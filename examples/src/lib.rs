@@ -15,3 +15,5 @@ pub mod resolving;
 pub mod replay;
 pub mod record;
 pub mod demo;
+pub mod relay;
+pub mod relay_parse;

@@ -12,7 +12,7 @@ use anyhow::{Context, Result};
 use bytesize::ByteSize;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use log_pipeline::cursor::Start;
-use log_pipeline::net::{Config as LogConfig, Pipeline, Subscription, TcpConfig};
+use log_pipeline::net::{Config as LogConfig, Limits, Pipeline, Subscription};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use ring_capture::afpacket::privilege::{self, User};
 use ring_capture::afpacket::{KernelStats, LinkState, PacketSocket, Reopening, SocketConfig};
@@ -155,7 +155,10 @@ pub fn run(args: &Args) -> Result<()> {
 
     let pipeline = args
         .syslog
-        .map(|address| runtime.block_on(listen(args, address, slow_to.clone(), &shared)))
+        .map(|address| {
+            let _context = runtime.enter();
+            listen(args, address, slow_to.clone(), &shared)
+        })
         .transpose()?;
     runtime.spawn(stop_on_signal(Arc::clone(&shared)));
     if let Some(address) = args.metrics {
@@ -375,7 +378,7 @@ fn follow_journal(
 }
 
 /// Takes triggers by syslog, through a durable log under the output folder.
-async fn listen(
+fn listen(
     args: &Args,
     address: SocketAddr,
     slow: Sender<Trigger>,
@@ -385,7 +388,7 @@ async fn listen(
     let pipeline = Pipeline::open(LogConfig::new(&spool))
         .with_context(|| format!("cannot open the log in {}", spool.display()))?;
     let trigger = pipeline.subscribe("trigger", Start::End)?;
-    let address = pipeline.listen_tcp(address, TcpConfig::default()).await?;
+    let address = pipeline.listen_tcp(address, Limits::default())?;
     tracing::info!(%address, "listening for syslog");
     tokio::spawn(pull(trigger, slow, Arc::clone(shared)));
     Ok(pipeline)

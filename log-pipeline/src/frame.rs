@@ -48,6 +48,18 @@ impl Framing {
     }
 }
 
+/// Which framings a decoder believes in.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Expect {
+    /// Each frame is framed as it looks.
+    #[default]
+    Any,
+    /// Frames end at LF or NUL, also those that begin with a number and a space.
+    Delimited,
+    /// Frames are counted from the first on, also those without a PRI.
+    Counted,
+}
+
 /// What a decoder has seen.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Stats {

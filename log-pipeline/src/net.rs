@@ -1,15 +1,32 @@
 //! The shell on tokio: listeners put frames into the log, sinks take them out.
 
+mod sources;
+mod rate;
+mod backoff;
+mod limits;
 mod config;
 mod stats;
 mod intake;
-mod tcp;
+mod kernel;
+#[cfg(feature = "tls")]
+mod tls;
+mod listen;
+mod sink;
 mod subscription;
-mod sink_file;
 mod pipeline;
+mod serve;
 
-pub use config::{Config, TcpConfig};
+pub use backoff::Backoff;
+pub use config::Config;
+pub use limits::Limits;
+pub use listen::{ListenError, UnixMode, bind_tcp, bind_udp, bind_unix_datagram, bind_unix_stream};
 pub use pipeline::{OpenError, Pipeline, ShutdownError, SinkError};
-pub use stats::{SinkStats, Stats, TcpStats};
+pub use rate::Rate;
+pub use sink::{
+    FileConfig, FileSync, Format, Framing, Output, RelpOutput, SinkConfig, StreamOutput,
+};
+pub use sources::{Source, Sources};
+pub use stats::{Dropped, Health, ListenerStats, Refused, SinkStats, Stats, Transport};
 pub use subscription::{Delivery, Subscription};
-pub use tcp::ListenError;
+#[cfg(feature = "tls")]
+pub use tls::{TlsError, tls_client, tls_server};

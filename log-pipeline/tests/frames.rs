@@ -36,6 +36,23 @@ fn texts(seen: &[Seen]) -> Vec<&str> {
 }
 
 #[test]
+fn what_is_expected_decides_where_looks_deceive() {
+    use log_pipeline::frame::Expect;
+    let frames = |expect, mut input: &[u8]| {
+        let mut decoder = Decoder::new(64).expect(expect);
+        let mut frames = Vec::new();
+        while let Some(frame) = decoder.next(&mut input) {
+            frames.push(String::from_utf8(frame.bytes.to_vec()).unwrap());
+        }
+        frames
+    };
+    assert_eq!(frames(Expect::Any, b"4 <1>ab\n"), ["<1>a", "b"]);
+    assert_eq!(frames(Expect::Delimited, b"4 <1>ab\n7 dwarfs\0"), ["4 <1>ab", "7 dwarfs"]);
+    assert_eq!(frames(Expect::Any, b"5 hello\n"), ["5 hello"]);
+    assert_eq!(frames(Expect::Counted, b"5 hello5 world"), ["hello", "world"]);
+}
+
+#[test]
 fn framing_is_detected_frame_by_frame() {
     let stream = b"<1>lf\n<2>crlf\r\n<3>nul\x005 <4>ab5 <5>\n\n<6>after\n\n\n\x006 no pri<7>end";
     let seen = split_everywhere(64, stream);

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use log_pipeline::cursor::Start;
 use log_pipeline::message::Builder;
-use log_pipeline::net::{Config, Pipeline, TcpConfig};
+use log_pipeline::net::{Config, Limits, Pipeline};
 use log_pipeline::pri::{Facility, Pri, Severity};
 use log_pipeline::timestamp::Timestamp;
 use log_pipeline::wal::Stage;
@@ -60,7 +60,7 @@ async fn a_message_goes_from_the_socket_to_both_sinks() {
     let pipeline = Pipeline::open(config(directory.path())).unwrap();
     pipeline.sink_file("flights", &file, Start::Oldest).unwrap();
     let mut trigger = pipeline.subscribe("trigger", Start::Oldest).unwrap();
-    let address = pipeline.listen_tcp(loopback(), TcpConfig::default()).await.unwrap();
+    let address = pipeline.listen_tcp(loopback(), Limits::default()).unwrap();
     send(address, 0..1).await;
 
     let delivery = trigger.next().await.unwrap().unwrap();
@@ -77,7 +77,7 @@ async fn a_message_goes_from_the_socket_to_both_sinks() {
     assert_eq!((delivery.peer, delivery.message().appname), (None, Some("in")));
 
     let stats = pipeline.stats();
-    assert_eq!((stats.tcp.accepted, stats.tcp.frames.octet_counted), (1, 1));
+    assert_eq!((stats.listeners[0].accepted, stats.listeners[0].frames.octet_counted), (1, 1));
     assert_eq!((stats.sinks[1].delivered_records, stats.sinks[1].lag_records), (1, 1));
     pipeline.shutdown().await.unwrap();
     assert_eq!(trigger.next().await.unwrap(), None);
@@ -95,7 +95,7 @@ async fn what_was_not_acknowledged_comes_again_after_a_restart() {
         let pipeline = Pipeline::open(config(directory.path())).unwrap();
         pipeline.sink_file("all", &file, Start::Oldest).unwrap();
         let mut trigger = pipeline.subscribe("trigger", Start::End).unwrap();
-        let address = pipeline.listen_tcp(loopback(), TcpConfig::default()).await.unwrap();
+        let address = pipeline.listen_tcp(loopback(), Limits::default()).unwrap();
         send(address, round * 10..round * 10 + 10).await;
         // Of ten, seven are acknowledged; the other three come first in the next round.
         for number in 0..10 {
@@ -127,7 +127,7 @@ async fn a_stuck_sink_delays_nobody_else() {
     pipeline.sink_file("free", &free, Start::Oldest).unwrap();
     let mut never_read = pipeline.subscribe("never-read", Start::Oldest).unwrap();
     let mut trigger = pipeline.subscribe("trigger", Start::Oldest).unwrap();
-    let address = pipeline.listen_tcp(loopback(), TcpConfig::default()).await.unwrap();
+    let address = pipeline.listen_tcp(loopback(), Limits::default()).unwrap();
     send(address, 0..MESSAGES).await;
     for _ in 0..MESSAGES {
         trigger.next().await.unwrap().unwrap();
@@ -162,7 +162,7 @@ async fn shutting_down_takes_in_what_has_arrived() {
     let file = directory.path().join("all.jsonl");
     let pipeline = Pipeline::open(config(directory.path())).unwrap();
     pipeline.sink_file("all", &file, Start::Oldest).unwrap();
-    let address = pipeline.listen_tcp(loopback(), TcpConfig::default()).await.unwrap();
+    let address = pipeline.listen_tcp(loopback(), Limits::default()).unwrap();
     // Neither closed nor ended: the last line has no line feed yet.
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(b"<13>one\n<13>two\r\n<13>three").await.unwrap();
@@ -176,21 +176,22 @@ async fn limits_hold() {
     let directory = tempfile::tempdir().unwrap();
     let pipeline = Pipeline::open(config(directory.path())).unwrap();
     let mut all = pipeline.subscribe("all", Start::Oldest).unwrap();
-    let limits = TcpConfig::default().max_connections(1).max_frame_bytes(20).idle(Duration::ZERO);
-    let idle = pipeline.listen_tcp(loopback(), limits).await.unwrap();
+    let limits = Limits::default().max_connections(1).max_frame_bytes(20).idle(Duration::ZERO);
+    let idle = pipeline.listen_tcp(loopback(), limits.clone()).unwrap();
     let mut stream = TcpStream::connect(idle).await.unwrap();
     assert_eq!(stream.read(&mut [0]).await.unwrap(), 0, "idle for longer than nothing");
 
     let limits = limits.idle(Duration::from_mins(1));
-    let address = pipeline.listen_tcp(loopback(), limits).await.unwrap();
+    let address = pipeline.listen_tcp(loopback(), limits.clone()).unwrap();
     let mut first = TcpStream::connect(address).await.unwrap();
     first.write_all(b"<13>0123456789abcdefghij\n").await.unwrap();
     let delivery = all.next().await.unwrap().unwrap();
     assert_eq!((&delivery.frame[..], delivery.truncated), (&b"<13>0123456789abcdef"[..], true));
     let mut second = TcpStream::connect(address).await.unwrap();
     assert_eq!(second.read(&mut [0]).await.unwrap_or(0), 0, "one too many");
-    let stats = pipeline.stats().tcp;
-    assert_eq!((stats.refused, stats.idle_closed, stats.accepted), (1, 1, 2));
+    let [idle, busy] = &pipeline.stats().listeners[..] else { panic!("two listeners") };
+    assert_eq!((idle.idle_closed, idle.accepted), (1, 1));
+    assert_eq!((busy.refused.too_many, busy.accepted), (1, 1));
     pipeline.shutdown().await.unwrap();
 }
 
@@ -208,6 +209,27 @@ async fn a_torn_line_is_replaced_and_a_foreign_one_kept() {
         assert!(text.starts_with(&format!("{after}{{\"facility\":\"user\"")), "{text}");
         assert_eq!(text.lines().count(), after.lines().count() + 1);
     }
+}
+
+#[tokio::test]
+async fn a_pipeline_that_is_dropped_lets_go_of_its_log() {
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("all.jsonl");
+    let pipeline = Pipeline::open(config(directory.path())).unwrap();
+    pipeline.sink_file("all", &file, Start::Oldest).unwrap();
+    pipeline.listen_tcp(loopback(), Limits::default()).unwrap();
+    drop(pipeline.append(b"<13>kept").await.unwrap());
+    drop(pipeline);
+    // The sink finishes on its own thread, the listener on this one.
+    let pipeline = loop {
+        tokio::task::yield_now().await;
+        if let Ok(pipeline) = Pipeline::open(config(directory.path())) {
+            break pipeline;
+        }
+    };
+    pipeline.sink_file("all", &file, Start::Oldest).unwrap();
+    pipeline.shutdown().await.unwrap();
+    assert_eq!(lines(&file).len(), 1);
 }
 
 #[tokio::test]

@@ -9,7 +9,7 @@ use std::time::Duration;
 use anyhow::{Context, Result, anyhow};
 use crossbeam_channel::Sender;
 use log_pipeline::cursor::Start;
-use log_pipeline::net::{Config as LogConfig, Pipeline, Subscription, TcpConfig};
+use log_pipeline::net::{Config as LogConfig, Limits, Pipeline, Subscription};
 use log_pipeline::wal::Sync;
 use ring_capture::{Quota, Ring, Tap};
 use ring_capture::{Trigger, filter::Filter};
@@ -84,7 +84,7 @@ impl Story {
             .with_context(|| format!("cannot open the log in {}", spool.display()))?;
         pipeline.sink_file("file", args.out.join("slow.jsonl"), Start::Oldest)?;
         let trigger = pipeline.subscribe("trigger", Start::Oldest)?;
-        let logging = pipeline.listen_tcp(loopback(0), TcpConfig::default()).await?;
+        let logging = pipeline.listen_tcp(loopback(0), Limits::default())?;
         let syslog =
             TcpStream::connect(logging).await.context("connecting to our own syslog port")?;
         let filter = Some(format!("tcp port {port}"));

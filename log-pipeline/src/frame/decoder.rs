@@ -3,7 +3,7 @@
 use memchr::memchr2;
 
 use super::count::{Head, MOST_DIGITS, Search, head};
-use super::{DEFAULT_MAX_BYTES, Frame, Framing, LEAST_MAX_BYTES, Stats};
+use super::{DEFAULT_MAX_BYTES, Expect, Frame, Framing, LEAST_MAX_BYTES, Stats};
 
 /// Splits a stream into frames, each framed as its sender likes. Holds at most `max_bytes` and a
 /// few more, whatever arrives; a frame that lies whole in the input is borrowed from it.
@@ -19,6 +19,7 @@ pub struct Decoder {
     /// `held` was given out and is to be cleared.
     spent: bool,
     counted_before: bool,
+    expect: Expect,
     stats: Stats,
 }
 
@@ -51,8 +52,16 @@ impl Decoder {
             last_byte: 0,
             spent: false,
             counted_before: false,
+            expect: Expect::default(),
             stats: Stats::default(),
         }
+    }
+
+    /// Sets which framings are believed, before the first frame.
+    pub fn expect(mut self, expect: Expect) -> Self {
+        self.expect = expect;
+        self.counted_before = expect == Expect::Counted;
+        self
     }
 
     /// The next frame, taking from `input` what it needs. `None` when `input` is used up. Empty
@@ -114,6 +123,12 @@ impl Decoder {
         Some(self.end(&[], 0, Framing::End, State::Head))
     }
 
+    /// Whether a frame has begun and not ended.
+    pub fn is_inside(&self) -> bool {
+        let counted = matches!(self.state, State::Counted { .. });
+        counted || (self.length > 0 && !self.spent)
+    }
+
     /// Counts since the decoder was made.
     pub fn stats(&self) -> Stats {
         self.stats
@@ -131,7 +146,11 @@ impl Decoder {
         let fresh = input.len().min(window.len() - held);
         window[..held].copy_from_slice(&self.held);
         window[held..held + fresh].copy_from_slice(&input[..fresh]);
-        match head(&window[..held + fresh], self.counted_before) {
+        let head = match self.expect {
+            Expect::Delimited => Head::Delimited,
+            Expect::Any | Expect::Counted => head(&window[..held + fresh], self.counted_before),
+        };
+        match head {
             Head::Undecided => {
                 self.hold(take(input, fresh));
                 return false;

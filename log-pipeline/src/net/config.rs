@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::frame;
+use super::sources::{Source, Sources};
+use crate::network::Network;
 use crate::parse::Policy;
 use crate::timestamp::Timestamp;
 use crate::wal;
@@ -18,8 +19,14 @@ pub struct Config {
     pub spool: PathBuf,
     /// How the log is kept: [`wal::Config`].
     pub wal: wal::Config,
-    /// What RFC 3164 timestamps leave unsaid.
-    pub policy: Policy,
+    /// What is known of senders beforehand, for each of their networks.
+    pub sources: Sources,
+    /// The first part of a record's key, `node/epoch/seq`: unique among the logs whose records
+    /// meet again somewhere. Default empty; the key is `epoch/seq` then.
+    pub node: String,
+    /// How long [`Pipeline::shutdown`](super::Pipeline::shutdown) waits for sinks to deliver what
+    /// is left. Default 10 s; the rest stays in the log.
+    pub drain: Duration,
     /// Tells when frames are received. Default [`Timestamp::now`].
     pub clock: Arc<dyn Fn() -> Timestamp + Send + Sync>,
 }
@@ -30,7 +37,9 @@ impl Config {
         Self {
             spool: spool.into(),
             wal: wal::Config::default(),
-            policy: Policy::default(),
+            sources: Sources::default(),
+            node: String::new(),
+            drain: Duration::from_secs(10),
             clock: Arc::new(Timestamp::now),
         }
     }
@@ -47,9 +56,27 @@ impl Config {
         self
     }
 
-    /// Sets [`Config::policy`].
+    /// Sets the policy for senders in no network that is named.
     pub fn policy(mut self, policy: Policy) -> Self {
-        self.policy = policy;
+        self.sources.general.policy = policy;
+        self
+    }
+
+    /// Says what is known of senders in `network`; networks named earlier go before.
+    pub fn source(mut self, network: Network, source: Source) -> Self {
+        self.sources = self.sources.network(network, source);
+        self
+    }
+
+    /// Sets [`Config::node`].
+    pub fn node(mut self, name: impl Into<String>) -> Self {
+        self.node = name.into();
+        self
+    }
+
+    /// Sets [`Config::drain`].
+    pub fn drain(mut self, time: Duration) -> Self {
+        self.drain = time;
         self
     }
 
@@ -65,51 +92,8 @@ impl fmt::Debug for Config {
         f.debug_struct("Config")
             .field("spool", &self.spool)
             .field("wal", &self.wal)
-            .field("policy", &self.policy)
+            .field("sources", &self.sources)
+            .field("node", &self.node)
             .finish_non_exhaustive()
-    }
-}
-
-/// Limits of a TCP listener.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct TcpConfig {
-    /// Connections at a time; more are closed at once and counted. Default 1,024.
-    pub max_connections: usize,
-    /// Longest frame; the rest of a longer one is cut. Default [`frame::DEFAULT_MAX_BYTES`], most
-    /// 1 MiB less the envelope (what the log takes).
-    pub max_frame_bytes: usize,
-    /// A connection that sends nothing for so long is closed. Default one hour: syslog has no
-    /// keep-alive of its own and many senders are quiet at night.
-    pub idle: Duration,
-}
-
-impl Default for TcpConfig {
-    fn default() -> Self {
-        Self {
-            max_connections: 1024,
-            max_frame_bytes: frame::DEFAULT_MAX_BYTES,
-            idle: Duration::from_hours(1),
-        }
-    }
-}
-
-impl TcpConfig {
-    /// Sets [`TcpConfig::max_connections`].
-    pub fn max_connections(mut self, connections: usize) -> Self {
-        self.max_connections = connections;
-        self
-    }
-
-    /// Sets [`TcpConfig::max_frame_bytes`].
-    pub fn max_frame_bytes(mut self, bytes: usize) -> Self {
-        self.max_frame_bytes = bytes;
-        self
-    }
-
-    /// Sets [`TcpConfig::idle`].
-    pub fn idle(mut self, time: Duration) -> Self {
-        self.idle = time;
-        self
     }
 }

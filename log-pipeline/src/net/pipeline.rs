@@ -1,22 +1,19 @@
 //! The log, its listeners and its sinks as one thing that is opened and shut down.
 
 use std::io;
-use std::net::SocketAddr;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use tokio::net::TcpListener;
 use tokio::sync::{oneshot, watch};
 use tokio::task::JoinHandle;
 
-use super::config::{Config, TcpConfig};
-use super::intake::{Intake, TcpCounters};
-use super::sink_file::{self, FileSink};
-use super::stats::{SinkState, Stats, TcpStats};
+use super::config::Config;
+use super::intake::{Intake, ListenerState};
+use super::sink::{Feed, FileConfig, FileSink, Output, SinkConfig, SinkState, Target, drive};
+use super::stats::Stats;
 use super::subscription::Subscription;
-use super::tcp::{ListenError, serve};
 use crate::cursor::{Cursor, CursorError, Start};
-use crate::parse::Policy;
 use crate::wal::{self, AppendError, Disk, Failed, Receipt, Sync, Wal};
 
 /// Why a pipeline could not be opened.
@@ -94,18 +91,41 @@ impl ShutdownError {
 /// Listeners, a log and sinks. Dropping it without [`Pipeline::shutdown`] writes what was appended
 /// and leaves what was not delivered in the log.
 pub struct Pipeline {
-    intake: Arc<Intake>,
-    policy: Policy,
+    pub(super) intake: Arc<Intake>,
     durable: bool,
-    stop: watch::Sender<bool>,
-    listeners: Mutex<Vec<JoinHandle<()>>>,
+    drain: std::time::Duration,
+    pub(super) stop: watch::Sender<bool>,
+    /// Tells sinks to give up what they cannot deliver.
+    quit: watch::Sender<bool>,
+    reopens: Arc<AtomicU64>,
+    pub(super) listeners: Mutex<Vec<Running>>,
     sinks: Mutex<Vec<Sink>>,
+}
+
+pub(super) struct Running {
+    pub(super) state: Arc<ListenerState>,
+    pub(super) end: End,
+}
+
+pub(super) enum End {
+    Task(JoinHandle<()>),
+    Thread(oneshot::Receiver<()>),
 }
 
 struct Sink {
     state: Arc<SinkState>,
-    /// Tells when a file sink has ended; subscriptions are their owners'.
-    ended: Option<oneshot::Receiver<()>>,
+    /// `None` for subscriptions, which are their owners'.
+    end: Option<End>,
+}
+
+impl End {
+    /// Waits. Who panicked has ended as well.
+    async fn wait(self) {
+        match self {
+            Self::Task(task) => drop(task.await),
+            Self::Thread(ended) => drop(ended.await),
+        }
+    }
 }
 
 impl Pipeline {
@@ -116,11 +136,14 @@ impl Pipeline {
     pub fn open(config: Config) -> Result<Self, OpenError> {
         let disk = Disk::open(&config.spool).map_err(OpenError::Spool)?;
         let wal = Wal::open(disk, config.wal)?;
+        let (clock, sources, node) = (config.clock, config.sources, config.node);
         Ok(Self {
-            intake: Arc::new(Intake { wal, clock: config.clock, tcp: TcpCounters::default() }),
-            policy: config.policy,
+            intake: Arc::new(Intake { wal, clock, sources, node }),
             durable: config.wal.sync == Sync::Durable,
+            drain: config.drain,
             stop: watch::Sender::new(false),
+            quit: watch::Sender::new(false),
+            reopens: Arc::default(),
             listeners: Mutex::default(),
             sinks: Mutex::default(),
         })
@@ -131,34 +154,12 @@ impl Pipeline {
     /// # Errors
     /// [`AppendError`]; never `Busy`, for that it waits.
     pub async fn append(&self, frame: &[u8]) -> Result<Receipt, AppendError> {
-        self.intake.append(frame, None, false).await
+        self.intake.append(frame, self.intake.now_ns(), None, false).await
     }
 
-    /// Listens for syslog over TCP on `address` and gives the address it got. The listener ends
-    /// with the pipeline.
-    ///
-    /// # Errors
-    /// [`ListenError`].
-    pub async fn listen_tcp(
-        &self,
-        address: SocketAddr,
-        config: TcpConfig,
-    ) -> Result<SocketAddr, ListenError> {
-        let failed = |source| ListenError { address, source };
-        let listener = TcpListener::bind(address).await.map_err(failed)?;
-        let local = listener.local_addr().map_err(failed)?;
-        let most = self.intake.wal.max_record_bytes().saturating_sub(MOST_ENVELOPE_BYTES);
-        let config = TcpConfig { max_frame_bytes: config.max_frame_bytes.min(most), ..config };
-        let intake = Arc::clone(&self.intake);
-        let task = tokio::spawn(serve(listener, intake, config, self.stop.subscribe()));
-        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(task);
-        Ok(local)
-    }
-
-    /// Starts a sink that appends one JSON object a line to the file at `path` (see
-    /// [`Message::write_json`](crate::message::Message::write_json)). It works on a thread of its
-    /// own, at its own pace; when the log is durable its lines are synced before its cursor moves.
-    /// `start` matters only when the log does not know `name` yet.
+    /// Starts a sink that appends one JSON object a line to the file at `path`: see
+    /// [`Format::Json`](super::Format::Json). `start` matters only when the log does not know
+    /// `name` yet.
     ///
     /// # Errors
     /// [`SinkError`].
@@ -168,23 +169,39 @@ impl Pipeline {
         path: impl AsRef<Path>,
         start: Start,
     ) -> Result<(), SinkError> {
-        // Before the cursor, which would hold the log for a sink that never ran.
-        let (file, plain) = sink_file::open(path.as_ref())?;
-        let cursor = Cursor::open(&self.intake.wal, name, start)?;
-        let state = Arc::new(SinkState::new(name, cursor.committed()));
-        let sync = plain && self.durable;
-        let sink = FileSink { cursor, state: Arc::clone(&state), policy: self.policy, file, sync };
-        let (end, ended) = oneshot::channel();
-        let at_end = Arc::clone(&state);
-        std::thread::Builder::new().name(format!("sink {name}")).spawn(move || {
-            if let Err(error) = sink.run() {
-                tracing::error!(sink = at_end.name(), %error, "sink stopped");
-                at_end.fail(&error);
+        let output = Output::File(FileConfig::new(path.as_ref()));
+        self.sink(SinkConfig::new(name).start(start), output)
+    }
+
+    /// Starts a sink. It works on a task or, for files, a thread of its own, at its own pace, and
+    /// tries again what fails.
+    ///
+    /// # Errors
+    /// [`SinkError`]; what is wrong at the far end is no error here.
+    pub fn sink(&self, config: SinkConfig, output: Output) -> Result<(), SinkError> {
+        let (name, quit) = (config.name.clone(), self.quit.subscribe());
+        let feed = |config| Feed::open(Arc::clone(&self.intake), config);
+        let (state, end) = match output {
+            Output::File(file) => {
+                // Before the cursor, which would hold the log for a sink that never ran.
+                let target = Target::open(file, self.durable, self.intake.now_ns())?;
+                let feed = feed(config)?;
+                let state = Arc::clone(&feed.state);
+                let sink = FileSink::new(feed, target, Arc::clone(&self.reopens), quit);
+                let (end, ended) = oneshot::channel::<()>();
+                let run = move || {
+                    sink.run();
+                    drop(end);
+                };
+                std::thread::Builder::new().name(format!("sink {name}")).spawn(run)?;
+                (state, End::Thread(ended))
             }
-            // Nobody may be waiting.
-            let _ = end.send(());
-        })?;
-        self.remember(Sink { state, ended: Some(ended) });
+            output => {
+                let feed = feed(config)?;
+                (Arc::clone(&feed.state), End::Task(tokio::spawn(drive(feed, output, quit))))
+            }
+        };
+        self.remember(Sink { state, end: Some(end) });
         Ok(())
     }
 
@@ -196,33 +213,40 @@ impl Pipeline {
     pub fn subscribe(&self, name: &str, start: Start) -> Result<Subscription, CursorError> {
         let cursor = Cursor::open(&self.intake.wal, name, start)?;
         let state = Arc::new(SinkState::new(name, cursor.committed()));
-        self.remember(Sink { state: Arc::clone(&state), ended: None });
-        Ok(Subscription { cursor, state, policy: self.policy, read: None, unacknowledged: 0 })
+        self.remember(Sink { state: Arc::clone(&state), end: None });
+        let intake = Arc::clone(&self.intake);
+        Ok(Subscription { cursor, state, intake, read: None, unacknowledged: 0 })
+    }
+
+    /// Has every file sink open its file again before it writes next: what SIGHUP means after
+    /// somebody has renamed the files.
+    pub fn reopen_files(&self) {
+        self.reopens.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Ends when the log has failed: nothing is taken any more, and somebody has to act.
+    pub async fn failed(&self) -> Failed {
+        let log = self.intake.wal.shared();
+        std::future::poll_fn(|context| log.poll(context, |state| state.failed)).await
     }
 
     /// A snapshot of all counts.
     pub fn stats(&self) -> Stats {
-        let tcp = &self.intake.tcp;
         let wal = self.intake.wal.stats();
+        let now_ns = self.intake.now_ns();
+        let listeners = self.listeners.lock().unwrap_or_else(PoisonError::into_inner);
         let sinks = self.sinks.lock().unwrap_or_else(PoisonError::into_inner);
         Stats {
             wal,
-            tcp: TcpStats {
-                accepted: tcp.accepted.value(),
-                refused: tcp.refused.value(),
-                open: tcp.open.value(),
-                idle_closed: tcp.idle_closed.value(),
-                received_bytes: tcp.received_bytes.value(),
-                frames: *tcp.frames.lock().unwrap_or_else(PoisonError::into_inner),
-                lost_frames: tcp.lost_frames.value(),
-            },
-            sinks: sinks.iter().map(|sink| sink.state.snapshot(wal.next_seq)).collect(),
+            listeners: listeners.iter().map(|running| running.state.snapshot()).collect(),
+            sinks: sinks.iter().map(|sink| sink.state.snapshot(wal.next_seq, now_ns)).collect(),
         }
     }
 
-    /// Takes in what has arrived, stops listening, makes everything durable, lets the file sinks
-    /// finish and ends them. Subscriptions deliver what is left and then `None`; they are not
-    /// waited for, what they do not acknowledge comes again next time.
+    /// Takes in what has arrived, stops listening, makes everything durable, lets the sinks
+    /// deliver what is left for as long as [`Config::drain`] says, and ends them. Subscriptions
+    /// deliver what is left and then `None`; they are not waited for. What is not delivered or
+    /// acknowledged comes again next time.
     ///
     /// # Errors
     /// [`ShutdownError`], the first of them, after everything has ended.
@@ -231,21 +255,23 @@ impl Pipeline {
         let listeners =
             std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
         for listener in listeners {
-            // A listener that panicked has ended as well.
-            let _ = listener.await;
+            listener.end.wait().await;
         }
         let intake = Arc::clone(&self.intake);
         let closed = tokio::task::spawn_blocking(move || intake.wal.close()).await;
         let sinks = std::mem::take(&mut *self.sinks.lock().unwrap_or_else(PoisonError::into_inner));
-        let mut outcome = Ok(());
-        for sink in sinks {
-            if let Some(ended) = sink.ended {
-                let _ = ended.await;
+        let (states, ends): (Vec<_>, Vec<_>) =
+            sinks.into_iter().map(|sink| (sink.state, sink.end)).unzip();
+        let all_ended = async {
+            for end in ends.into_iter().flatten() {
+                end.wait().await;
             }
-            if let Some(reason) = sink.state.failure() {
-                let name = sink.state.name().to_owned();
-                outcome = outcome.and(Err(ShutdownError::Sink { name, reason }));
-            }
+        };
+        tokio::pin!(all_ended);
+        if tokio::time::timeout(self.drain, &mut all_ended).await.is_err() {
+            self.quit.send_replace(true);
+            // A thread may hang in a write that never returns: it is not waited for any longer.
+            let _ = tokio::time::timeout(QUIT, all_ended).await;
         }
         match closed.map_err(tokio::task::JoinError::try_into_panic) {
             Ok(closed) => closed?,
@@ -253,11 +279,23 @@ impl Pipeline {
             // The runtime is going away: the log is closed when it is dropped, unseen.
             Err(Err(_)) => Err(Failed { operation: "close", kind: io::ErrorKind::Interrupted })?,
         }
-        outcome
+        let failed = states.iter().find_map(|state| Some((state.name(), state.failure()?)));
+        match failed {
+            Some((name, reason)) => Err(ShutdownError::Sink { name: name.to_owned(), reason }),
+            None => Ok(()),
+        }
     }
 
     fn remember(&self, sink: Sink) {
         self.sinks.lock().unwrap_or_else(PoisonError::into_inner).push(sink);
+    }
+}
+
+impl Drop for Pipeline {
+    /// Sinks hold the log as well: closing it is what ends them.
+    fn drop(&mut self) {
+        // Who wants to know calls `shutdown`.
+        let _ = self.intake.wal.close();
     }
 }
 
@@ -267,4 +305,4 @@ impl std::fmt::Debug for Pipeline {
     }
 }
 
-const MOST_ENVELOPE_BYTES: usize = 19;
+const QUIT: std::time::Duration = std::time::Duration::from_secs(1);

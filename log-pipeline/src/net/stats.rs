@@ -1,10 +1,9 @@
 //! What can be observed of a running pipeline.
 
-use std::io;
+use std::fmt;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Mutex, PoisonError};
+use std::time::Duration;
 
-use crate::wal::Position;
 use crate::{frame, wal};
 
 /// A snapshot.
@@ -13,30 +12,95 @@ use crate::{frame, wal};
 pub struct Stats {
     /// The log.
     pub wal: wal::Stats,
-    /// All TCP listeners together.
-    pub tcp: TcpStats,
+    /// Every listener that was started, in that order.
+    pub listeners: Vec<ListenerStats>,
     /// Every sink that was started, in that order.
     pub sinks: Vec<SinkStats>,
 }
 
-/// What TCP listeners have done.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+/// What a listener speaks.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Transport {
+    /// RFC 5426.
+    Udp,
+    /// RFC 6587.
+    Tcp,
+    /// RFC 5425.
+    Tls,
+    /// RELP over TCP.
+    Relp,
+    /// A local stream socket.
+    UnixStream,
+    /// A local datagram socket, like `/dev/log`.
+    UnixDatagram,
+}
+
+impl Transport {
+    /// A name for metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Udp => "udp",
+            Self::Tcp => "tcp",
+            Self::Tls => "tls",
+            Self::Relp => "relp",
+            Self::UnixStream => "unix_stream",
+            Self::UnixDatagram => "unix_datagram",
+        }
+    }
+}
+
+/// What a listener has done.
+#[derive(Debug, Clone, PartialEq, Eq)]
 #[non_exhaustive]
-pub struct TcpStats {
+pub struct ListenerStats {
+    /// What it speaks.
+    pub transport: Transport,
+    /// Where it listens.
+    pub address: String,
     /// Connections accepted.
     pub accepted: u64,
-    /// Connections closed at once because there were too many.
-    pub refused: u64,
+    /// Connections closed at once or before they said anything.
+    pub refused: Refused,
     /// Connections open now.
     pub open: u64,
-    /// Connections closed for being idle.
+    /// Connections closed for being idle, or for not ending a frame in time.
     pub idle_closed: u64,
+    /// RELP sessions that broke the protocol.
+    pub violations: u64,
     /// Bytes received.
     pub received_bytes: u64,
-    /// The frames in them, of connections that are closed.
+    /// The frames in them; datagrams count as frames.
     pub frames: frame::Stats,
-    /// Frames lost because the log was closed or had failed.
-    pub lost_frames: u64,
+    /// Messages that came and were not taken.
+    pub dropped: Dropped,
+}
+
+/// Connections refused, by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Refused {
+    /// There were too many.
+    pub too_many: u64,
+    /// There were too many from that address.
+    pub too_many_of_peer: u64,
+    /// From a network that may not send.
+    pub not_allowed: u64,
+    /// The TLS handshake failed or took too long.
+    pub handshake: u64,
+}
+
+/// Messages dropped, by reason.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[non_exhaustive]
+pub struct Dropped {
+    /// By the kernel, its receive buffer being full (`SO_RXQ_OVFL`).
+    pub kernel: u64,
+    /// Datagrams beyond the rate of their source.
+    pub rate: u64,
+    /// Datagrams from a network that may not send.
+    pub not_allowed: u64,
+    /// The log was closed, had failed or refused them.
+    pub log: u64,
 }
 
 /// What a sink has done.
@@ -47,14 +111,46 @@ pub struct SinkStats {
     pub name: String,
     /// Records it is done with: written and committed, or acknowledged.
     pub delivered_records: u64,
+    /// Bytes written for these, as the sink formats them.
+    pub delivered_bytes: u64,
     /// Records in the log it is not done with.
     pub lag_records: u64,
-    /// Why it stopped, if it did.
+    /// How long ago the oldest of these was received that the sink has looked at; zero when it
+    /// is done with all it has read.
+    pub lag: Duration,
+    /// Attempts that failed and were or will be repeated.
+    pub retries: u64,
+    /// How it does now.
+    pub health: Health,
+    /// Why it stopped or is waiting to try again; the last reason there was.
     pub failed: Option<String>,
 }
 
+/// How a sink does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Default)]
+pub enum Health {
+    /// Delivering, or waiting for records.
+    #[default]
+    Running,
+    /// Something failed; it will try again.
+    Retrying,
+    /// It has ended.
+    Stopped,
+}
+
+impl Health {
+    /// A name for metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Running => "running",
+            Self::Retrying => "retrying",
+            Self::Stopped => "stopped",
+        }
+    }
+}
+
 /// Counters that tasks add to.
-#[derive(Debug, Default)]
+#[derive(Default)]
 pub(super) struct Counter(AtomicU64);
 
 impl Counter {
@@ -76,50 +172,8 @@ impl Counter {
     }
 }
 
-/// What a sink's task and the snapshot share.
-#[derive(Debug)]
-pub(super) struct SinkState {
-    name: String,
-    delivered: Counter,
-    committed_seq: Counter,
-    failed: Mutex<Option<String>>,
-}
-
-impl SinkState {
-    pub(super) fn new(name: &str, committed: Position) -> Self {
-        let state = Self {
-            name: name.to_owned(),
-            delivered: Counter::default(),
-            committed_seq: Counter::default(),
-            failed: Mutex::default(),
-        };
-        state.done(0, committed);
-        state
-    }
-
-    pub(super) fn name(&self) -> &str {
-        &self.name
-    }
-
-    pub(super) fn done(&self, records: u64, position: Position) {
-        self.delivered.add(records);
-        self.committed_seq.set(position.seq());
-    }
-
-    pub(super) fn fail(&self, error: &io::Error) {
-        *self.failed.lock().unwrap_or_else(PoisonError::into_inner) = Some(error.to_string());
-    }
-
-    pub(super) fn failure(&self) -> Option<String> {
-        self.failed.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    pub(super) fn snapshot(&self, next_seq: u64) -> SinkStats {
-        SinkStats {
-            name: self.name.clone(),
-            delivered_records: self.delivered.value(),
-            lag_records: next_seq.saturating_sub(self.committed_seq.value()),
-            failed: self.failure(),
-        }
+impl fmt::Debug for Counter {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.value().fmt(f)
     }
 }

@@ -6,7 +6,8 @@ use std::sync::Arc;
 
 use bytes::Bytes;
 
-use super::stats::SinkState;
+use super::intake::Intake;
+use super::sink::{SinkState, received};
 use crate::cursor::Cursor;
 use crate::envelope::{Envelope, KIND};
 use crate::message::Message;
@@ -15,11 +16,10 @@ use crate::timestamp::Timestamp;
 use crate::wal::{Position, Record};
 
 /// Messages in the order they were received, each at least once until it is acknowledged.
-#[derive(Debug)]
 pub struct Subscription {
     pub(super) cursor: Cursor,
     pub(super) state: Arc<SinkState>,
-    pub(super) policy: Policy,
+    pub(super) intake: Arc<Intake>,
     pub(super) read: Option<Position>,
     pub(super) unacknowledged: u64,
 }
@@ -41,6 +41,12 @@ pub struct Delivery {
     /// The frame, sharing the chunk of the log it was read in.
     pub frame: Bytes,
     policy: Policy,
+}
+
+impl std::fmt::Debug for Subscription {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Subscription").field("cursor", &self.cursor).finish_non_exhaustive()
+    }
 }
 
 impl Subscription {
@@ -79,7 +85,7 @@ impl Subscription {
     pub fn ack(&mut self) -> io::Result<()> {
         let Some(position) = self.read.take() else { return Ok(()) };
         self.cursor.commit(position)?;
-        self.state.done(std::mem::take(&mut self.unacknowledged), position);
+        self.state.done(std::mem::take(&mut self.unacknowledged), 0, position, 0);
         Ok(())
     }
 
@@ -90,6 +96,8 @@ impl Subscription {
         }
         self.unacknowledged += 1;
         let envelope = Envelope::decode(&record.payload);
+        self.state.read(record.received_ns);
+        let policy = self.intake.sources.of(envelope.peer.map(|peer| peer.ip())).policy;
         Some(Delivery {
             epoch: record.epoch,
             seq: record.seq,
@@ -97,7 +105,7 @@ impl Subscription {
             peer: envelope.peer,
             truncated: envelope.truncated,
             frame: record.payload.slice_ref(envelope.frame),
-            policy: self.policy,
+            policy,
         })
     }
 }
@@ -107,8 +115,4 @@ impl Delivery {
     pub fn message(&self) -> Message<'_> {
         parse(&self.frame, self.received, &self.policy)
     }
-}
-
-pub(super) fn received(record: &Record) -> Timestamp {
-    Timestamp::from_unix_ns(i64::try_from(record.received_ns).unwrap_or(i64::MAX))
 }

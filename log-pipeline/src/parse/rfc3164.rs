@@ -17,6 +17,7 @@ use crate::timestamp::{Civil, Timestamp, TimestampError};
 pub(super) fn parse<'a>(rest: &'a [u8], received: Timestamp, policy: &Policy) -> Message<'a> {
     let mut message = Message::bare(Protocol::Rfc3164, rest);
     let content = rest.trim_ascii_start();
+    let content = without_sequence(content).unwrap_or(content);
     let after = match timestamp(content, received, policy) {
         Ok((time, after)) => {
             message.timestamp = Some(time);
@@ -52,7 +53,9 @@ fn timestamp<'a>(
         let text = content[..end].strip_suffix(b":").unwrap_or(&content[..end]);
         return Ok((Timestamp::parse(text)?, content[end..].trim_ascii_start()));
     }
-    let (after, date) = date(content).map_err(|_| None)?;
+    // Cisco marks a clock that was never set, or is not in step, by a star or a point.
+    let marked = content.strip_prefix(b"*").or_else(|| content.strip_prefix(b"."));
+    let (after, date) = date(marked.unwrap_or(content)).map_err(|_| None)?;
     let time = match (date.year, policy.year) {
         (Some(year), _) | (None, Year::Fixed(year)) => {
             date.in_year(year).at_offset(policy.utc_offset_seconds)?
@@ -98,6 +101,7 @@ fn date(input: &[u8]) -> IResult<&[u8], Date> {
     let (input, second) = preceded(char(':'), verify(two_digits, |&n| n < 61)).parse(input)?;
     let (input, fraction) = opt(preceded(char('.'), digits)).parse(input)?;
     let (input, late) = opt(preceded(spaces, year)).parse(input)?;
+    let (input, _) = opt(zone_name).parse(input)?;
     let (input, _) = opt(char(':')).parse(input)?;
     let (input, _) = alt((tag(&b" "[..]), eof)).parse(input)?;
     let nanosecond = fraction.map_or(0, |digits: &[u8]| {
@@ -105,6 +109,36 @@ fn date(input: &[u8]) -> IResult<&[u8], Date> {
     });
     let second_of_day = hour * 3600 + minute * 60 + second;
     Ok((input, Date { month, day, second_of_day, nanosecond, year: early.or(late) }))
+}
+
+/// ` UTC` or another zone by its letters, right before the colon that ends the time. Which offset is meant
+/// only the policy knows; `UTC` and the policy's default agree.
+fn zone_name(input: &[u8]) -> IResult<&[u8], &[u8]> {
+    let letters = take_while_m_n(3, 5, |byte: u8| byte.is_ascii_uppercase());
+    delimited(char(' '), letters, peek(char(':'))).parse(input)
+}
+
+/// What follows `sequence: `, `host: ` and `sequence: host: ` of Cisco's IOS, if a time or a message's
+/// `%FACILITY-SEVERITY-MNEMONIC` does.
+fn without_sequence(content: &[u8]) -> Option<&[u8]> {
+    let begins = |after: &[u8]| {
+        let marked = after.strip_prefix(b"*").or_else(|| after.strip_prefix(b".")).unwrap_or(after);
+        date(marked).is_ok() || after.starts_with(b"%")
+    };
+    let mut after = content;
+    for _ in 0..3 {
+        let end = memchr::memmem::find(after, b": ")?;
+        let word = &after[..end];
+        let digits = word.iter().all(u8::is_ascii_digit) && (1..=12).contains(&end);
+        if !digits {
+            return None;
+        }
+        after = after[end + 2..].trim_ascii_start();
+        if begins(after) {
+            return Some(after);
+        }
+    }
+    None
 }
 
 fn month(input: &[u8]) -> IResult<&[u8], u32> {

@@ -1,0 +1,105 @@
+//! What is listened on: opened with the privileges it takes, served without.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::os::unix::net::{UnixDatagram, UnixListener};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use anyhow::{Context, Result};
+use log_pipeline::net::{
+    Limits, Pipeline, UnixMode, bind_tcp, bind_udp, bind_unix_datagram, bind_unix_stream,
+    tls_server,
+};
+use tokio_rustls::rustls::ServerConfig;
+
+use super::Args;
+
+/// Sockets that are open and not served yet.
+pub(super) struct Sockets {
+    udp: Vec<UdpSocket>,
+    tcp: Vec<TcpListener>,
+    tls: Vec<TcpListener>,
+    tls_config: Option<Arc<ServerConfig>>,
+    relp: Vec<TcpListener>,
+    unix: Vec<(UnixDatagram, PathBuf)>,
+    unix_stream: Vec<UnixListener>,
+}
+
+impl Sockets {
+    /// Opens all of them, and reads the key, which only root may be able to.
+    pub(super) fn open(args: &Args) -> Result<Self> {
+        let buffer = args.udp_buffer.as_u64() as usize;
+        let mode = UnixMode(args.unix_mode);
+        let unix = |path: &PathBuf| Ok((bind_unix_datagram(path, mode)?, path.clone()));
+        Ok(Self {
+            udp: args.udp.iter().map(|&a| bind_udp(a, buffer)).collect::<Result<_, _>>()?,
+            tcp: args.tcp.iter().map(|&a| bind_tcp(a)).collect::<Result<_, _>>()?,
+            tls: args.tls.iter().map(|&a| bind_tcp(a)).collect::<Result<_, _>>()?,
+            tls_config: if args.tls.is_empty() { None } else { Some(tls(args)?) },
+            relp: args.relp.iter().map(|&a| bind_tcp(a)).collect::<Result<_, _>>()?,
+            unix: args.unix.iter().map(unix).collect::<Result<_>>()?,
+            unix_stream: args
+                .unix_stream
+                .iter()
+                .map(|path| bind_unix_stream(path, mode))
+                .collect::<Result<_, _>>()?,
+        })
+    }
+
+    /// Hands them to the pipeline.
+    pub(super) fn serve(self, pipeline: &Pipeline, limits: &Limits) -> Result<()> {
+        for socket in self.udp {
+            pipeline.serve_udp(socket, limits.clone())?;
+        }
+        for socket in self.tcp {
+            pipeline.serve_tcp(socket, limits.clone())?;
+        }
+        if let Some(config) = self.tls_config {
+            for socket in self.tls {
+                pipeline.serve_tls(socket, Arc::clone(&config), limits.clone())?;
+            }
+        }
+        for socket in self.relp {
+            pipeline.serve_relp(socket, limits.clone())?;
+        }
+        for (socket, path) in self.unix {
+            pipeline.serve_unix_datagram(socket, path, limits.clone())?;
+        }
+        for socket in self.unix_stream {
+            pipeline.serve_unix_stream(socket, limits.clone())?;
+        }
+        for listener in pipeline.stats().listeners {
+            let (transport, address) = (listener.transport.label(), listener.address);
+            tracing::info!(transport, address, "listening");
+        }
+        Ok(())
+    }
+}
+
+fn tls(args: &Args) -> Result<Arc<ServerConfig>> {
+    let (Some(cert), Some(key)) = (&args.cert, &args.key) else {
+        anyhow::bail!("--tls needs --cert and --key");
+    };
+    let client_ca = args.client_ca.as_deref().map(read).transpose()?;
+    tls_server(&read(cert)?, &read(key)?, client_ca.as_deref())
+        .with_context(|| format!("TLS with {} and {}", cert.display(), key.display()))
+}
+
+/// The bytes of a file; its name goes into the error.
+pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
+    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
+}
+
+/// Reads an address, or a port of loopback: whoever wants strangers says so.
+pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
+    let port = || Some(SocketAddr::from((Ipv4Addr::LOCALHOST, text.parse().ok()?)));
+    let address = text.parse().ok().or_else(port);
+    address.ok_or_else(|| "give ADDRESS:PORT, or a port of 127.0.0.1".to_owned())
+}
+
+/// Reads a mode such as `660`.
+pub(super) fn mode(text: &str) -> Result<u32, String> {
+    let mode = u32::from_str_radix(text, 8).ok().filter(|&mode| mode <= 0o777);
+    mode.ok_or_else(|| "give three octal digits, such as 660".to_owned())
+}

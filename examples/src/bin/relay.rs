@@ -5,6 +5,7 @@ use std::process::ExitCode;
 
 use clap::error::ErrorKind;
 use clap::{CommandFactory, Parser, Subcommand};
+use popkit_examples::settings::{ConfigFile, with_config};
 use popkit_examples::{relay, relay_parse};
 use tracing_subscriber::EnvFilter;
 
@@ -18,9 +19,11 @@ use tracing_subscriber::EnvFilter;
     subcommand_negates_reqs = true,
     after_help = relay::AFTER_HELP
 )]
-struct Command {
+struct Relay {
     #[command(subcommand)]
     task: Option<Task>,
+    #[command(flatten)]
+    config: ConfigFile,
     #[command(flatten)]
     run: Option<relay::Args>,
 }
@@ -32,7 +35,14 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let command = Command::parse();
+    let args = match with_config(&Relay::command(), std::env::args_os()) {
+        Ok(args) => args,
+        Err(error) => {
+            eprintln!("relay: {:#}", anyhow::Error::from(error));
+            return ExitCode::from(2);
+        }
+    };
+    let command = Relay::parse_from(args);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("info"));
     let colour = io::stderr().is_terminal();
     tracing_subscriber::fmt()
@@ -44,13 +54,13 @@ fn main() -> ExitCode {
         (Some(Task::Parse(args)), _) => relay_parse::run(&args),
         (None, Some(args)) => {
             if let Err(contradiction) = args.check() {
-                Command::command().error(ErrorKind::ArgumentConflict, contradiction).exit();
+                Relay::command().error(ErrorKind::ArgumentConflict, contradiction).exit();
             }
             relay::run(&args)
         }
         (None, None) => {
             let text = "nothing to do: give --spool, --to and something to listen on";
-            Command::command().error(ErrorKind::MissingRequiredArgument, text).exit();
+            Relay::command().error(ErrorKind::MissingRequiredArgument, text).exit();
         }
     };
     match done {

@@ -37,9 +37,9 @@ miri:
 tsan:
     .ci/nightly tsan
 
-# Fuzz each parser of ring-capture for a minute (needs the nightly toolchain and cargo-fuzz).
+# Fuzz every parser for a minute each (needs the nightly toolchain and cargo-fuzz).
 fuzz seconds="60":
-    cd ring-capture/fuzz && for target in capture_file packet; do cargo +nightly fuzz run $target seeds/$target -- -max_total_time={{seconds}}; done
+    .ci/fuzz {{seconds}}
 
 # Criterion benches.
 bench:
@@ -48,6 +48,14 @@ bench:
 # The ring against its peers as ratios of CPU time.
 bench-report:
     cargo run --release -p popkit-benches --bin ring_report
+
+# Beside programs that are not ours (root, network namespaces; says what is missing).
+bench-peers:
+    for script in benches/peers/*.sh; do $script; done
+
+# Look for torn packets for a minute, under triggers.
+soak:
+    cargo run --release -p popkit-benches --bin ring_soak
 
 # Make the capture that the demo replays where nothing better is permitted.
 demo-capture:

@@ -1,4 +1,9 @@
-//! What the measurements share: the candidates, and a clock that the neighbours do not move.
+//! What the measurements share: the candidates, frames that can be checked, a clock that the
+//! neighbours do not move.
 
 pub mod clock;
+pub mod memory;
 pub mod rings;
+pub mod frames;
+pub mod wire;
+pub mod soak;

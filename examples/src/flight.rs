@@ -8,7 +8,7 @@ use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use ring_capture::pcapng::{Interface, Section, Statistics, Writer};
-use ring_capture::{Quota, RecordedPacket, Recording, Store, StoreError};
+use ring_capture::{Quota, RecordedPacket, Recording, Store, StoreError, StoreStats};
 use serde::Serialize;
 use tls_probe::{Config, LinkType, Report, Table, What};
 
@@ -17,6 +17,8 @@ use tls_probe::{Config, LinkType, Report, Table, What};
 pub struct FlightFolder {
     store: Store,
     lines: File,
+    /// `flights.jsonl` begins anew at this length; what was there is kept once, as `flights.1.jsonl`.
+    max_lines_bytes: u64,
     capture: CaptureFacts,
 }
 
@@ -74,12 +76,37 @@ impl FlightFolder {
     ///
     /// When it cannot be made or written to.
     pub fn open(folder: &Path, quota: Quota, capture: CaptureFacts) -> Result<Self> {
-        let store = Store::open(folder, quota, is_flight)
+        // Both files of lines are part of what the folder may hold.
+        let max_lines_bytes = match quota.max_bytes {
+            0 => u64::MAX,
+            bytes => (bytes / 32).clamp(LEAST_LINES_BYTES, MOST_LINES_BYTES),
+        };
+        let lines_bytes = max_lines_bytes.saturating_mul(2);
+        let files = Quota { max_bytes: quota.max_bytes.saturating_sub(lines_bytes), ..quota };
+        let files = if quota.max_bytes == 0 { quota } else { files };
+        let store = Store::open(folder, files, is_flight)
             .with_context(|| format!("cannot use the folder {}", folder.display()))?;
         let path = folder.join("flights.jsonl");
         let lines = OpenOptions::new().create(true).append(true).open(&path);
         let lines = lines.with_context(|| format!("cannot write {}", path.display()))?;
-        Ok(Self { store, lines, capture })
+        Ok(Self { store, lines, max_lines_bytes, capture })
+    }
+
+    /// What was written, and what the folder holds.
+    pub fn stats(&self) -> StoreStats {
+        self.store.stats()
+    }
+
+    /// Begins `flights.jsonl` anew when it is long.
+    fn rotate_lines(&mut self) -> io::Result<()> {
+        if self.lines.metadata()?.len() < self.max_lines_bytes {
+            return Ok(());
+        }
+        let [path, older] =
+            ["flights.jsonl", "flights.1.jsonl"].map(|n| self.store.folder().join(n));
+        std::fs::rename(&path, older)?;
+        self.lines = OpenOptions::new().create(true).append(true).open(&path)?;
+        Ok(())
     }
 
     /// Judges a recording and writes it. `name_of` names addresses for the file's readers.
@@ -114,6 +141,7 @@ impl FlightFolder {
         let line =
             Line { report: &report, file: &name, packets, trigger: &recording.trigger.reason };
         let line = serde_json::to_string(&line)?;
+        self.rotate_lines().context("cannot begin flights.jsonl anew")?;
         append_line(&mut self.lines, &line).context("cannot write flights.jsonl")?;
         Ok(Some(Flight { path, report, packets, line }))
     }
@@ -150,13 +178,27 @@ fn pcapng(
         comment: Some(comment),
     };
     let mut file = Writer::new(out, &section)?;
-    let link = recording.packets.first().map_or_else(Default::default, |p| p.link);
-    let interface = file.interface(&Interface {
-        name: capture.interface.clone(),
-        link,
-        snaplen: 0,
-        filter: capture.filter.clone(),
-    })?;
+    // One description for each interface and kind of frame, in the order they are met.
+    let mut interfaces: Vec<(u16, ring_capture::LinkType, u64)> = Vec::new();
+    let seen = recording.packets.iter().map(|packet| (packet.interface, packet.link));
+    for (number, link) in seen {
+        let same = |(n, l, _): &&mut (u16, _, _)| (*n, *l) == (number, link);
+        match interfaces.iter_mut().find(same) {
+            Some((.., packets)) => *packets += 1,
+            None => interfaces.push((number, link, 1)),
+        }
+    }
+    if interfaces.is_empty() {
+        interfaces.push((0, ring_capture::LinkType::default(), 0));
+    }
+    for (index, (number, link, _)) in interfaces.iter().enumerate() {
+        let name = match index {
+            0 => capture.interface.clone(),
+            _ => format!("{}#{number}", capture.interface),
+        };
+        let (link, filter) = (*link, capture.filter.clone());
+        file.interface(&Interface { name, link, snaplen: 0, filter })?;
+    }
     let (one, other) = recording.trigger.flow.endpoints();
     let names = [one.ip(), other.ip()].map(|ip| (ip, name_of(ip)));
     let known = names.iter().filter(|(ip, name)| *name != ip.to_string());
@@ -169,6 +211,8 @@ fn pcapng(
         let is_evidence = Some(packet.timestamp_ns) == evidence_ns;
         let comment =
             is_evidence.then(|| format!("verdict {}: {}", report.verdict.label(), report.because));
+        let same = |(n, l, _): &(u16, _, _)| (*n, *l) == (packet.interface, packet.link);
+        let interface = interfaces.iter().position(same).unwrap_or_default() as u32;
         file.packet(
             interface,
             packet.timestamp_ns,
@@ -179,17 +223,19 @@ fn pcapng(
         )?;
     }
     let last_ns = recording.packets.last().map_or(recording.trigger.at_ns, |p| p.timestamp_ns);
-    file.statistics(
-        interface,
-        &Statistics {
+    for (index, (.., delivered)) in (0..).zip(&interfaces) {
+        // The counts are the capture's, which does not tell interfaces apart.
+        let counts = if index == 0 { counts } else { CaptureCounts::default() };
+        let statistics = Statistics {
             at_ns: last_ns,
             since_ns: capture.since_ns,
             received: counts.seen,
             dropped_by_kernel: counts.dropped_by_kernel,
             dropped_by_ring: counts.dropped_by_ring,
-            delivered: recording.packets.len() as u64,
-        },
-    )?;
+            delivered: *delivered,
+        };
+        file.statistics(index, &statistics)?;
+    }
     file.finish().map(drop)
 }
 
@@ -225,6 +271,9 @@ pub fn end_of_longest_silence(report: &Report) -> Option<u64> {
     let gaps = times.windows(2).map(|pair| (pair[1] - pair[0].min(pair[1]), pair[1]));
     gaps.max().map(|(_, end_ns)| end_ns)
 }
+
+const LEAST_LINES_BYTES: u64 = 64 << 10;
+const MOST_LINES_BYTES: u64 = 16 << 20;
 
 /// Whether a file name is one that [`file_name`] makes.
 fn is_flight(name: &str) -> bool {

@@ -20,6 +20,8 @@ pub struct IdleWatch {
 struct Open {
     start_ns: u64,
     values: BTreeMap<String, [Vec<f64>; 2]>,
+    /// Networks in it that were not seen before.
+    newcomers: usize,
 }
 
 impl IdleWatch {
@@ -27,17 +29,38 @@ impl IdleWatch {
     ///
     /// A change of less than `least` is of no interest, however regular the series was before.
     pub fn new(window: Duration, learning: u32, least: Duration) -> Self {
+        Self::grouped(window, learning, least, "network")
+    }
+
+    /// The same for clients without number: a change that many networks take part in is one alert, for
+    /// the side that is idle. At most [`MOST_NETWORKS`](Self::MOST_NETWORKS) are told apart; the others
+    /// are one.
+    pub fn across(window: Duration, learning: u32, least: Duration) -> Self {
+        Self::grouped(window, learning, least, "idle")
+    }
+
+    /// Networks that are told apart.
+    pub const MOST_NETWORKS: usize = 1_000;
+
+    fn grouped(window: Duration, learning: u32, least: Duration, by: &'static str) -> Self {
         let config = Config::default().learning(learning).scale_floor(least.as_secs_f64());
         let policy =
-            Policy::default().group_by(["network"]).raise_after(window * 2).clear_after(window * 8);
+            Policy::default().group_by([by]).raise_after(window * 2).clear_after(window * 8);
         Self { fleet: Fleet::new(config, policy), window, open: None, networks: BTreeMap::new() }
     }
 
     /// One handshake that ended at `end_ns` (Unix nanoseconds).
     pub fn observe(&mut self, network: &str, end_ns: u64, client: Duration, server: Duration) {
         self.advance(end_ns);
-        let open =
-            self.open.get_or_insert_with(|| Open { start_ns: end_ns, values: BTreeMap::new() });
+        let open = self.open.get_or_insert_with(|| Open {
+            start_ns: end_ns,
+            values: BTreeMap::new(),
+            newcomers: 0,
+        });
+        let known = open.values.contains_key(network) || self.networks.contains_key(network);
+        let room = self.networks.len() + open.newcomers < Self::MOST_NETWORKS;
+        open.newcomers += usize::from(!known && room);
+        let network = if known || room { network } else { "others" };
         let values = match open.values.get_mut(network) {
             Some(values) => values,
             None => open.values.entry(network.to_owned()).or_default(),
@@ -121,6 +144,28 @@ mod tests {
         assert_eq!(alert.labels.value("network"), Some("coral"));
         assert_eq!(alert.labels.value("idle"), Some("client"));
         assert_eq!(watch.series(), 6);
+    }
+
+    #[test]
+    fn a_change_across_networks_is_one_alert_and_networks_without_end_are_bounded() {
+        let mut watch = IdleWatch::across(ms(250), 30, ms(20));
+        let mut events = Vec::new();
+        for step in 0..8_000_u64 {
+            let at_ns = 1_000_000_000_000 + step * 2_500_000;
+            let usual = Duration::from_micros(400 + step % 7);
+            let client = if step > 4_000 { ms(300) } else { usual };
+            watch.observe(&format!("10.0.{}.0/24", step % 30), at_ns, client, usual);
+            while let Some(event) = watch.poll_event() {
+                events.push(event);
+            }
+        }
+        let [Event::Raised(alert)] = &events[..] else { panic!("one alert: {events:?}") };
+        assert_eq!(alert.group.value("idle"), Some("client"));
+        for network in 0..100_000_u32 {
+            watch.observe(&network.to_string(), 2_000_000_000_000, ms(1), ms(1));
+        }
+        watch.advance(3_000_000_000_000);
+        assert!(watch.series() <= 2 * (IdleWatch::MOST_NETWORKS + 1), "{}", watch.series());
     }
 
     #[test]

@@ -1,11 +1,16 @@
 //! The wiring that the binaries share. What decides lives in the libraries; here they meet.
 
+pub mod settings;
 pub mod names;
 pub mod slow;
 pub mod flight;
 pub mod idle;
+pub mod journal;
+pub mod webhook;
+pub mod changes;
 pub mod draw;
 pub mod probe_connect;
+pub mod probe_pcap;
 pub mod replay;
 pub mod record;
 pub mod demo;

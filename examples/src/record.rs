@@ -3,8 +3,9 @@
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread::JoinHandle;
 use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context, Result};
@@ -17,13 +18,16 @@ use ring_capture::afpacket::privilege::{self, User};
 use ring_capture::afpacket::{KernelStats, LinkState, PacketSocket, Reopening, SocketConfig};
 use ring_capture::filter::Filter;
 use ring_capture::{
-    Config, Fixed, Quota, Recorder, Ring, Snaplen, StoreError, Tap, TlsHandshakes, Whole,
+    Config, Fixed, Packet, Quota, Recorder, RecorderStats, Ring, Snaplen, StoreError, StoreStats,
+    Tap, TlsHandshakes, Trigger, Whole,
 };
 use tls_probe::{LinkType, Table};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::changes::{Changes, Idled};
 use crate::flight::{CaptureCounts, CaptureFacts, FlightFolder};
-use crate::slow::{NotSlow, SlowHandshake};
+use crate::journal::Journal;
+use crate::slow::{NotSlow, SlowHandshake, trigger_of};
 
 /// Keep every packet of an interface in memory; write the flows of slow handshakes
 ///
@@ -61,6 +65,19 @@ pub struct Args {
     /// Listen here for syslog over TCP; a message with an element `tls@32473` asks for its flow
     #[arg(long, value_name = "ADDR")]
     pub syslog: Option<SocketAddr>,
+    /// Follow the systemd journal; an entry with fields TLS_CLIENT, TLS_SERVER, TLS_START_NS and TLS_TOTAL
+    /// asks for its flow
+    #[arg(long)]
+    pub journal: bool,
+    /// Read journal files of this folder instead of the system's
+    #[arg(long, value_name = "DIR", requires = "journal")]
+    pub journal_dir: Option<PathBuf>,
+    /// POST an alert here, as JSON, when idle time changes its behaviour across the clients
+    #[arg(long, value_name = "URL")]
+    pub alert: Option<String>,
+    /// Idle times are watched in windows of this length; the first thirty are learned from
+    #[arg(long, value_name = "TIME", default_value = "10s", value_parser = humantime::parse_duration)]
+    pub alert_window: Duration,
     /// Serve metrics for Prometheus here, at /metrics
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,
@@ -144,14 +161,20 @@ pub fn run(args: &Args) -> Result<()> {
     if let Some(address) = args.metrics {
         serve_metrics(&runtime, address, ring.clone(), Arc::clone(&shared))?;
     }
+    let changes = args.alert.as_deref();
+    let changes = changes.map(|url| Changes::watch(url, args.alert_window, unix_ns)).transpose()?;
+    let idled = changes.as_ref().map(|changes| changes.to.clone());
+    let journal =
+        args.journal.then(|| follow_journal(args, slow_to.clone(), &shared)).transpose()?;
     let mut captures = Vec::new();
     for (socket, producer) in sockets.into_iter().zip(producers) {
-        let (shared, slow, to) = (Arc::clone(&shared), args.slow, slow_to.clone());
+        let (shared, slow) = (Arc::clone(&shared), args.slow);
+        let to = Destinations { slow: slow_to.clone(), idled: idled.clone() };
         let tap = Tap::with_snaplen(producer, args.snaplen.policy());
         let capture = move || Capture::new(tap, slow, to, &shared).run(socket.into());
         captures.push(std::thread::Builder::new().name("capture".into()).spawn(capture)?);
     }
-    drop(slow_to);
+    drop((slow_to, idled));
     tracing::info!(interface = args.interface, ring = %args.ring, "recording");
     let written = record(&slow_from, flights, &ring, &shared);
     shared.stop.store(true, Ordering::Relaxed);
@@ -159,6 +182,12 @@ pub fn run(args: &Args) -> Result<()> {
     for capture in captures {
         let ended = capture.join().unwrap_or_else(|panic| std::panic::resume_unwind(panic));
         captured = captured.and(ended);
+    }
+    if let Some(changes) = changes {
+        changes.join();
+    }
+    if let Some(journal) = journal {
+        let _ = journal.join();
     }
     if let Some(pipeline) = pipeline {
         runtime.block_on(pipeline.shutdown()).context("ending the log")?;
@@ -175,6 +204,14 @@ struct Shared {
     dropped_by_ring: AtomicU64,
     /// Slow handshakes for which there was no room on the way to the recorder.
     lost_triggers: AtomicU64,
+    written: Mutex<Written>,
+}
+
+/// What became of triggers, and what is on disk, as of a moment ago.
+#[derive(Clone, Copy, Debug, Default)]
+struct Written {
+    recorder: RecorderStats,
+    store: StoreStats,
 }
 
 impl Shared {
@@ -186,9 +223,13 @@ impl Shared {
         }
     }
 
+    fn written(&self) -> MutexGuard<'_, Written> {
+        self.written.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
     /// Capturing never waits for the recorder.
-    fn ask(&self, slow: &Sender<SlowHandshake>, handshake: SlowHandshake) {
-        if slow.try_send(handshake).is_err() && !self.stop.load(Ordering::Relaxed) {
+    fn ask(&self, slow: &Sender<Trigger>, trigger: Trigger) {
+        if slow.try_send(trigger).is_err() && !self.stop.load(Ordering::Relaxed) {
             self.lost_triggers.fetch_add(1, Ordering::Relaxed);
         }
     }
@@ -199,15 +240,21 @@ struct Capture<'a> {
     tap: Tap<Box<dyn Snaplen + Send>>,
     table: Table,
     slow: Duration,
-    to: Sender<SlowHandshake>,
+    to: Destinations,
     shared: &'a Shared,
+}
+
+/// Where handshakes go from the capturing threads.
+struct Destinations {
+    slow: Sender<Trigger>,
+    idled: Option<Sender<Idled>>,
 }
 
 impl<'a> Capture<'a> {
     fn new(
         tap: Tap<Box<dyn Snaplen + Send>>,
         slow: Duration,
-        to: Sender<SlowHandshake>,
+        to: Destinations,
         shared: &'a Shared,
     ) -> Self {
         Self { tap, table: Table::new(tls_probe::Config::default()), slow, to, shared }
@@ -216,15 +263,25 @@ impl<'a> Capture<'a> {
     fn run(mut self, mut socket: Reopening) -> Result<()> {
         let (mut state, mut dropped) = (LinkState::Up, 0);
         while !self.shared.stop.load(Ordering::Relaxed) {
-            socket.poll(Instant::now(), POLL, |frame| {
-                self.shared.seen.fetch_add(1, Ordering::Relaxed);
-                if self.tap.push(frame).is_err() {
+            let seen = socket.poll(Instant::now(), POLL, |frame| {
+                let packet = Packet::parse(frame.link, frame.bytes);
+                if self.tap.push_parsed(packet.as_ref(), frame).is_err() {
                     self.shared.dropped_by_ring.fetch_add(1, Ordering::Relaxed);
+                }
+                // Most packets are of connections whose handshake is long over: one look is enough.
+                let ignored = packet.is_none_or(|packet| {
+                    let (one, other) = packet.flow.endpoints();
+                    let payload = &frame.bytes[packet.payload_at..];
+                    self.table.ignores(one, other, packet.tcp_flags & SYN != 0, payload)
+                });
+                if ignored {
+                    return;
                 }
                 if let Some(link) = LinkType::of(frame.link.number().into()) {
                     self.table.packet(frame.timestamp_ns, link, frame.bytes, frame.original_len);
                 }
             })?;
+            self.shared.seen.fetch_add(seen as u64, Ordering::Relaxed);
             if state != socket.state() {
                 state = socket.state();
                 tracing::warn!(?state, "the interface has changed");
@@ -233,9 +290,12 @@ impl<'a> Capture<'a> {
             while let Some(report) = self.table.poll_report() {
                 match SlowHandshake::of(&report) {
                     Some(handshake) if handshake.total >= self.slow => {
-                        self.shared.ask(&self.to, handshake);
+                        self.shared.ask(&self.to.slow, handshake.trigger());
                     }
                     _ => {}
+                }
+                if let (Some(to), Some(idled)) = (&self.to.idled, Idled::of(&report)) {
+                    let _ = to.try_send(idled);
                 }
             }
             // A sum over all threads: each adds what is new.
@@ -249,22 +309,28 @@ impl<'a> Capture<'a> {
 
 /// Turns triggers into files until told to stop; then with what the ring has.
 fn record(
-    slow: &Receiver<SlowHandshake>,
+    slow: &Receiver<Trigger>,
     mut flights: FlightFolder,
     ring: &Ring,
     shared: &Shared,
 ) -> Result<()> {
     let mut recorder = Recorder::default();
     loop {
-        let stopping = shared.stop.load(Ordering::Relaxed);
-        match slow.recv_timeout(TICK) {
-            Ok(handshake) => {
-                if let Err(reason) = recorder.trigger(handshake.trigger()) {
-                    tracing::debug!(%reason, client = %handshake.client, "not recorded");
+        let mut stopping = shared.stop.load(Ordering::Relaxed);
+        let tick = if recorder.stats().active > 0 { TICK } else { IDLE_TICK };
+        match slow.recv_timeout(tick) {
+            Ok(trigger) => {
+                let flow = trigger.flow;
+                if let Err(reason) = recorder.trigger(trigger) {
+                    tracing::debug!(%reason, %flow, "not recorded");
                 }
             }
             Err(RecvTimeoutError::Timeout) => {}
-            // The capture has ended: its error is the one to tell.
+            // The capture was told to stop while this waited.
+            Err(RecvTimeoutError::Disconnected) if shared.stop.load(Ordering::Relaxed) => {
+                stopping = true;
+            }
+            // The capture has ended by itself: its error is the one to tell.
             Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
         // The kernel hands packets over in blocks: give the last ones time to arrive.
@@ -286,6 +352,7 @@ fn record(
                 },
             }
         }
+        *shared.written() = Written { recorder: recorder.stats(), store: flights.stats() };
         if stopping && slow.is_empty() {
             let CaptureCounts { seen, dropped_by_kernel, dropped_by_ring } = shared.counts();
             let lost_triggers = shared.lost_triggers.load(Ordering::Relaxed);
@@ -295,11 +362,23 @@ fn record(
     }
 }
 
+/// Takes triggers from the journal, in a thread of its own.
+fn follow_journal(
+    args: &Args,
+    slow: Sender<Trigger>,
+    shared: &Arc<Shared>,
+) -> Result<JoinHandle<()>> {
+    let (journal, shared) = (Journal::new(args.journal_dir.clone()), Arc::clone(shared));
+    let follow = move || journal.follow(&shared.stop, |trigger| shared.ask(&slow, trigger));
+    let thread = std::thread::Builder::new().name("journal".into()).spawn(follow);
+    thread.context("starting a thread")
+}
+
 /// Takes triggers by syslog, through a durable log under the output folder.
 async fn listen(
     args: &Args,
     address: SocketAddr,
-    slow: Sender<SlowHandshake>,
+    slow: Sender<Trigger>,
     shared: &Arc<Shared>,
 ) -> Result<Pipeline> {
     let spool = args.out.join("spool");
@@ -312,9 +391,9 @@ async fn listen(
     Ok(pipeline)
 }
 
-async fn pull(mut trigger: Subscription, slow: Sender<SlowHandshake>, shared: Arc<Shared>) {
+async fn pull(mut log: Subscription, slow: Sender<Trigger>, shared: Arc<Shared>) {
     loop {
-        let delivery = match trigger.next().await {
+        let delivery = match log.next().await {
             Ok(Some(delivery)) => delivery,
             Ok(None) => return,
             Err(error) => {
@@ -322,12 +401,12 @@ async fn pull(mut trigger: Subscription, slow: Sender<SlowHandshake>, shared: Ar
                 return;
             }
         };
-        match SlowHandshake::from_message(&delivery.message()) {
-            Ok(handshake) => shared.ask(&slow, handshake),
+        match trigger_of(&delivery.message()) {
+            Ok(trigger) => shared.ask(&slow, trigger),
             Err(NotSlow::NoElement) => {}
             Err(reason) => tracing::warn!(%reason, "a message asks for a recording in vain"),
         }
-        if let Err(error) = trigger.ack() {
+        if let Err(error) = log.ack() {
             tracing::error!(%error, "moving the log's cursor");
             return;
         }
@@ -358,6 +437,9 @@ fn serve_metrics(
                 dropped: shared.dropped_by_kernel.load(Ordering::Relaxed),
                 ..KernelStats::default()
             });
+            let written = *shared.written();
+            ring_capture::metrics::publish_recorder(&written.recorder);
+            ring_capture::metrics::publish_store(&written.store);
             let lost = shared.lost_triggers.load(Ordering::Relaxed);
             metrics::counter!(LOST_TRIGGERS).absolute(lost);
         }
@@ -379,6 +461,9 @@ fn unix_ns() -> u64 {
 }
 
 const LOST_TRIGGERS: &str = "recorder_lost_triggers_total";
+const SYN: u8 = 2;
 const POLL: Duration = Duration::from_millis(50);
 const TICK: Duration = Duration::from_millis(20);
+/// While nothing is being recorded there is nothing to follow, only the end to notice.
+const IDLE_TICK: Duration = Duration::from_millis(200);
 const HANDOVER: Duration = Duration::from_millis(100);

@@ -1,17 +1,17 @@
 //! A slow handshake as a syslog message (RFC 5424), and back.
 //!
 //! The structured data carries all that a trigger needs, so that any program that can write syslog
-//! can ask for a recording: `[tls@32473 client="…" server="…" start_ns="…" total="0.412" …]`.
+//! can ask for a recording: `[tls@32473 client="…" server="…" start_ns="…" total="0.412" …]`; the
+//! names of all fields are [`ring_capture::fields`]'s.
 //! 32473 is the enterprise number for examples (RFC 5612).
 
 use std::net::SocketAddr;
-use std::str::FromStr;
 use std::time::Duration;
 
 use log_pipeline::message::{Builder, Message};
 use log_pipeline::pri::{Facility, Pri, Severity};
 use log_pipeline::timestamp::Timestamp;
-use ring_capture::{FlowKey, Trigger};
+use ring_capture::{FieldError, FlowKey, Trigger};
 use tls_probe::Report;
 
 /// What is logged of a slow handshake.
@@ -30,14 +30,14 @@ pub struct SlowHandshake {
 }
 
 /// Why a message is no request for a recording.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum NotSlow {
     /// The message is about something else.
     #[error("no {SD_ID} element")]
     NoElement,
     /// A parameter is missing or unreadable.
-    #[error("parameter {0:?} of {SD_ID} is missing or unreadable")]
-    Parameter(&'static str),
+    #[error("{SD_ID}: {0}")]
+    Field(#[from] FieldError),
 }
 
 impl SlowHandshake {
@@ -72,52 +72,44 @@ impl SlowHandshake {
             .param(SD_ID, "client", &self.client.to_string())
             .param(SD_ID, "server", &self.server.to_string())
             .param(SD_ID, "start_ns", &self.start_ns.to_string())
-            .param(SD_ID, "total", &seconds(self.total));
+            .param(SD_ID, "total", &seconds(self.total))
+            .param(SD_ID, "kind", KIND)
+            .param(SD_ID, "reason", &self.reason())
+            .param(SD_ID, "pre", &seconds(self.total + BEFORE))
+            .param(SD_ID, "post", &seconds(AFTER));
         for (phase, took) in &self.phases {
             message = message.param(SD_ID, phase, &seconds(*took));
         }
-        let text = format!("slow TLS handshake: {:.1} ms", self.total.as_secs_f64() * 1e3);
-        message.message(text).to_rfc5424()
+        message.message(self.reason()).to_rfc5424()
     }
 
-    /// Reads it back.
-    ///
-    /// # Errors
-    ///
-    /// When the message is about something else, or half of it is missing.
-    pub fn from_message(message: &Message<'_>) -> Result<Self, NotSlow> {
-        let data = &message.structured_data;
-        if !data.elements().any(|element| element.id() == SD_ID) {
-            return Err(NotSlow::NoElement);
-        }
-        fn read<T: FromStr>(message: &Message<'_>, name: &'static str) -> Result<T, NotSlow> {
-            let value = message.structured_data.value(SD_ID, name);
-            value.and_then(|text| text.parse().ok()).ok_or(NotSlow::Parameter(name))
-        }
-        let duration = |name| {
-            let took = read::<f64>(message, name)?;
-            Duration::try_from_secs_f64(took).map_err(|_| NotSlow::Parameter(name))
-        };
-        let phases = PHASES.into_iter().filter_map(|name| Some((name, duration(name).ok()?)));
-        Ok(Self {
-            client: read(message, "client")?,
-            server: read(message, "server")?,
-            start_ns: read(message, "start_ns")?,
-            total: duration("total")?,
-            phases: phases.collect(),
-        })
+    fn reason(&self) -> String {
+        format!("slow TLS handshake: {:.1} ms", self.total.as_secs_f64() * 1e3)
     }
 
     /// The wish for a recording: from before its first packet until a while after its last.
     pub fn trigger(&self) -> Trigger {
         Trigger {
-            reason: format!("slow TLS handshake: {:.1} ms", self.total.as_secs_f64() * 1e3),
+            reason: self.reason(),
             source: Some(self.client.ip()),
             pre: self.total + BEFORE,
             post: AFTER,
             ..Trigger::new(FlowKey::tcp(self.client, self.server), self.end_ns(), KIND)
         }
     }
+}
+
+/// What a message asks for: any program's `tls@32473` element, in the fields of [`ring_capture::fields`].
+///
+/// # Errors
+///
+/// When the message is about something else, or what must be said is not.
+pub fn trigger_of(message: &Message<'_>) -> Result<Trigger, NotSlow> {
+    let mut elements = message.structured_data.elements();
+    let element = elements.find(|element| element.id() == SD_ID).ok_or(NotSlow::NoElement)?;
+    let fields: Vec<_> = element.params().map(|param| (param.name(), param.value())).collect();
+    let fields = fields.iter().map(|(name, value)| (*name, value.as_ref()));
+    Ok(Trigger::from_fields(fields)?)
 }
 
 fn seconds(duration: Duration) -> String {
@@ -127,8 +119,30 @@ fn seconds(duration: Duration) -> String {
 /// Triggers of this kind share a rate.
 const KIND: &str = "slow_tls_handshake";
 const SD_ID: &str = "tls@32473";
-const PHASES: [&str; 4] = ["tcp", "client_hello", "server_flight", "client_flight"];
 /// The handshake's clock may start after the connection's first packet.
 const BEFORE: Duration = Duration::from_secs(2);
 /// What came of it: the first exchange, or the reset.
 const AFTER: Duration = Duration::from_millis(250);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_logged_asks_for_what_was_meant() {
+        let slow = SlowHandshake {
+            client: "192.0.2.7:40312".parse().expect("an address"),
+            server: "[2001:db8::1]:443".parse().expect("an address"),
+            start_ns: 1_700_000_000_000_000_000,
+            total: Duration::from_millis(480),
+            phases: vec![("tcp", Duration::from_millis(20))],
+        };
+        let wire = slow.to_syslog();
+        let received = Timestamp::from_unix_ns(0);
+        let parsed =
+            log_pipeline::parse::parse(&wire, received, &log_pipeline::parse::Policy::default());
+        let asked = trigger_of(&parsed).expect("a trigger");
+        let attributes = vec![("tcp".to_owned(), "0.020000000".to_owned())];
+        assert_eq!(asked, Trigger { attributes, ..slow.trigger() });
+    }
+}

@@ -87,6 +87,9 @@ fn it_happens_with_what_is_permitted_here_and_tshark_agrees() {
     assert!((gap - idle).abs() < 0.05, "tshark sees a gap of {gap} s, we say {idle} s");
     assert!(spoken[at][3].starts_with("127.10.3."), "{text}");
 
+    let Some(mut editcap) = peer("editcap") else { return };
+    let read = run(editcap.arg(&file).arg(file.with_extension("copy")));
+    assert!(read.status.success() && read.stderr.is_empty(), "{}", said(&read));
     let Some(mut capinfos) = peer("capinfos") else { return };
     let read = run(capinfos.arg(&file));
     assert!(read.status.success(), "{}", said(&read));

@@ -3,6 +3,7 @@
 use std::io;
 
 use crate::block::MIN_BLOCKS;
+use crate::position::LINK_REACH;
 
 /// How large a ring is and how many threads write to it.
 ///
@@ -38,6 +39,17 @@ pub enum ConfigError {
         /// What it takes.
         least: usize,
     },
+    /// Links between the records of one producer reach over 32 GiB: a larger ring takes more
+    /// producers.
+    #[error(
+        "{bytes} bytes for each producer are more than the {most} that links reach over, give more producers"
+    )]
+    TooLarge {
+        /// What each producer would have.
+        bytes: usize,
+        /// The most it may have.
+        most: usize,
+    },
     /// The memory was refused; with `lock_memory`, mind the limit on locked memory
     /// (`RLIMIT_MEMLOCK`).
     #[error("cannot get the ring's memory")]
@@ -51,6 +63,7 @@ impl ConfigError {
             Self::BlockBytes(_) => "block_bytes",
             Self::Producers(_) => "producers",
             Self::TooSmall { .. } => "too_small",
+            Self::TooLarge { .. } => "too_large",
             Self::Memory(_) => "memory",
         }
     }
@@ -74,8 +87,8 @@ impl Config {
     /// Larger blocks lose more history each time one is recycled and gain nothing.
     pub const MOST_BLOCK_BYTES: usize = 64 << 20;
 
-    /// Bytes of records to keep, over all producers: default 256 MiB. Rounded down to whole
-    /// blocks. The index takes about one hundredth on top; [`Ring::memory_bytes`](crate::Ring::memory_bytes) tells.
+    /// Bytes of records to keep, over all producers: default 256 MiB, at most 32 GiB for each. Rounded down to whole
+    /// blocks. The index takes about a thousandth on top; [`Ring::memory_bytes`](crate::Ring::memory_bytes) tells.
     pub fn bytes(mut self, bytes: usize) -> Self {
         self.bytes = bytes;
         self
@@ -121,6 +134,10 @@ impl Config {
         if blocks < MIN_BLOCKS {
             let least = MIN_BLOCKS * self.block_bytes * self.producers;
             return Err(ConfigError::TooSmall { bytes: self.bytes, least });
+        }
+        let (bytes, most) = (blocks * self.block_bytes, LINK_REACH as usize);
+        if bytes > most {
+            return Err(ConfigError::TooLarge { bytes, most });
         }
         Ok(blocks)
     }

@@ -6,7 +6,7 @@
 //! million packets costs a step a block and not a step a packet.
 
 use crate::block::{Blocks, Pinned};
-use crate::position::{Place, Position};
+use crate::position::{Older, Place, Position};
 use crate::record::Header;
 use crate::sync::{AtomicU64, Ordering};
 use crate::window::Window;
@@ -62,25 +62,26 @@ impl Index {
         &self.buckets[flow as usize & (self.buckets.len() - 1)]
     }
 
-    /// The links (`prev`, `skip`) for a record of `flow` about to be written to the block with this
-    /// serial. For the one writer of these chains alone.
+    /// The words (`prev`, `skip`) that a record of `flow` about to be written to the block with this
+    /// serial has to lead back to. For the one writer of these chains alone.
     #[inline]
-    pub(crate) fn links(&self, flow: u64, serial: u64, block_shift: u32) -> (u64, u64) {
+    pub(crate) fn heads(&self, flow: u64, serial: u64, block_shift: u32) -> (u64, u64) {
         let bucket = self.bucket(flow);
         // Relaxed, both words: the one writer reads what it stored itself.
         let head = bucket.head.load(Ordering::Relaxed);
-        if head >> block_shift != serial {
-            bucket.older.store(head, Ordering::Relaxed);
-            return (head, head);
-        }
-        (head, bucket.older.load(Ordering::Relaxed))
+        let older = bucket.older.load(Ordering::Relaxed);
+        // Stored either way: whether this is the flow's first in the block is a coin's toss, which
+        // as a branch would be foretold wrongly half of the time.
+        let skip = if head >> block_shift == serial { older } else { head };
+        bucket.older.store(skip, Ordering::Relaxed);
+        (head, skip)
     }
 
     /// Makes a committed record the newest of its bucket. For the one writer alone.
     #[inline]
     pub(crate) fn publish(&self, flow: u64, position: Position) {
         // Release: partner of the Acquire in `walk`.
-        self.bucket(flow).head.store(position.link(), Ordering::Release);
+        self.bucket(flow).head.store(position.word(), Ordering::Release);
     }
 
     /// Collects the wanted records, newest first; returns the newest record of the bucket and where
@@ -96,7 +97,7 @@ impl Index {
         let Wanted { flow, window, after } = wanted;
         let shift = blocks.shift();
         // Acquire: partner of the Release in `publish`: the record is committed.
-        let head = Position::from_link(self.bucket(flow).head.load(Ordering::Acquire));
+        let head = Position::from_word(self.bucket(flow).head.load(Ordering::Acquire));
         let mut next = head;
         let mut held: Option<Pinned<'_>> = None;
         while let Some(position) = next.filter(|&position| Some(position) > after) {
@@ -123,15 +124,21 @@ impl Index {
                 found.push(Place { at_ns, producer, position, len: header.captured });
             }
             let link = if here { header.prev } else { header.skip };
-            // Positions only grow, so a link that does not lead back is not one of ours.
-            next = Position::from_link(link).filter(|&older| older < position);
+            next = match position.follow(link) {
+                Older::None => None,
+                Older::At(older) => Some(older),
+                Older::TooFar => return (head, End::Recycled),
+            };
         }
         (head, End::Reached)
     }
 }
 
-/// One bucket for so many bytes of ring: half as many buckets as records of 1,000 bytes.
-const BYTES_PER_BUCKET: usize = 2048;
+/// One bucket for so many bytes of ring: ten records of 1,500 bytes. Flows that share a bucket
+/// lengthen each other's walks; buckets that lie apart cost each push a line from a far cache. Eight
+/// times as many cost a push of 64 bytes a third more and made no extraction faster
+/// (`benches/RESULTS.md`).
+const BYTES_PER_BUCKET: usize = 16384;
 const MAX_BUCKETS: usize = 1 << 22;
 
 /// A block may hold records this much older than its youngest neighbours' times suggest: packets

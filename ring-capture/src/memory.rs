@@ -49,6 +49,20 @@ impl Memory {
         self.base
     }
 
+    /// Tells the processor that the line `at` bytes from the base is going to be written.
+    #[inline]
+    pub(crate) fn fetch(&self, at: usize) {
+        let line = self.base.as_ptr().wrapping_add(at);
+        // SAFETY: a prefetch reads and writes nothing and cannot fault, wherever it points.
+        #[cfg(all(target_arch = "x86_64", not(miri)))]
+        unsafe {
+            use std::arch::x86_64::{_MM_HINT_ET0, _mm_prefetch};
+            _mm_prefetch::<_MM_HINT_ET0>(line.cast());
+        }
+        #[cfg(not(all(target_arch = "x86_64", not(miri))))]
+        let _ = line;
+    }
+
     #[cfg(all(target_os = "linux", not(miri)))]
     fn advise_huge_pages(&self) {
         // SAFETY: the range is our own allocation, page-aligned; advice changes no content. A

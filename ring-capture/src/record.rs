@@ -1,4 +1,6 @@
-//! A record: a header of 48 bytes and the framed bytes, as they lie in a block.
+//! A record: a header of 40 bytes and the framed bytes, as they lie in a block.
+
+use crate::position::Link;
 
 /// What the writer says of a record besides its bytes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -45,28 +47,29 @@ pub struct Record<'a> {
 pub(crate) struct Header {
     pub(crate) meta: Meta,
     pub(crate) captured: u32,
-    /// The previous record whose flow falls into the same bucket.
-    pub(crate) prev: u64,
-    /// The newest record of that bucket in an older block: the way past a block without our flow.
-    pub(crate) skip: u64,
+    /// To the previous record whose flow falls into the same bucket.
+    pub(crate) prev: Link,
+    /// To the newest record of that bucket in an older block: the way past a block without our flow.
+    pub(crate) skip: Link,
 }
 
 impl Header {
-    pub(crate) const BYTES: usize = 48;
+    pub(crate) const BYTES: usize = 40;
 
+    /// The length takes three bytes, the direction the fourth: records have at most 256 KiB.
     #[inline]
     pub(crate) fn encode(&self) -> [u8; Self::BYTES] {
         let m = &self.meta;
         let mut out = [0; Self::BYTES];
-        out[0..4].copy_from_slice(&self.captured.to_ne_bytes());
+        let first = self.captured | u32::from(m.direction as u8) << LENGTH_BITS;
+        out[0..4].copy_from_slice(&first.to_ne_bytes());
         out[4..8].copy_from_slice(&m.original_len.max(self.captured).to_ne_bytes());
         out[8..16].copy_from_slice(&m.timestamp_ns.to_ne_bytes());
         out[16..24].copy_from_slice(&m.flow.to_ne_bytes());
-        out[24..32].copy_from_slice(&self.prev.to_ne_bytes());
-        out[32..40].copy_from_slice(&self.skip.to_ne_bytes());
-        out[40..44].copy_from_slice(&m.user.to_ne_bytes());
-        out[44..46].copy_from_slice(&m.interface.to_ne_bytes());
-        out[46] = m.direction as u8;
+        out[24..28].copy_from_slice(&self.prev.0.to_ne_bytes());
+        out[28..32].copy_from_slice(&self.skip.0.to_ne_bytes());
+        out[32..36].copy_from_slice(&m.user.to_ne_bytes());
+        out[36..38].copy_from_slice(&m.interface.to_ne_bytes());
         out
     }
 
@@ -78,22 +81,23 @@ impl Header {
         let u64_at = |at: usize| {
             u64::from_ne_bytes(*b[at..].first_chunk().expect("every field lies inside the header"))
         };
+        let first = u32_at(0);
         Some(Self {
             meta: Meta {
                 timestamp_ns: u64_at(8),
                 original_len: u32_at(4),
                 flow: u64_at(16),
-                user: u32_at(40),
-                interface: u16::from_ne_bytes([b[44], b[45]]),
-                direction: match b[46] {
+                user: u32_at(32),
+                interface: u16::from_ne_bytes([b[36], b[37]]),
+                direction: match first >> LENGTH_BITS {
                     1 => Direction::Inbound,
                     2 => Direction::Outbound,
                     _ => Direction::Unknown,
                 },
             },
-            captured: u32_at(0),
-            prev: u64_at(24),
-            skip: u64_at(32),
+            captured: first & ((1 << LENGTH_BITS) - 1),
+            prev: Link(u32_at(24)),
+            skip: Link(u32_at(28)),
         })
     }
 
@@ -104,6 +108,8 @@ impl Header {
     }
 }
 
+const LENGTH_BITS: u32 = 24;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -113,23 +119,24 @@ mod tests {
         let header = Header {
             meta: Meta {
                 timestamp_ns: 1_700_000_000_123_456_789,
-                original_len: 9000,
+                original_len: 300_000,
                 flow: 0xfeed_f00d_dead_beef,
                 user: 7,
                 interface: 3,
                 direction: Direction::Outbound,
             },
-            captured: 96,
-            prev: 1 << 40 | 5,
-            skip: 1 << 33,
+            captured: 256 << 10,
+            prev: Link(1 << 31 | 5),
+            skip: Link::TOO_FAR,
         };
         assert_eq!(Header::decode(&header.encode()), Some(header));
-        assert_eq!(Header::decode(&header.encode()[..47]), None);
+        assert_eq!(Header::decode(&header.encode()[..39]), None);
     }
 
     #[test]
     fn the_original_is_never_shorter_than_what_is_stored() {
-        let header = Header { meta: Meta::default(), captured: 60, prev: 0, skip: 0 };
+        let header =
+            Header { meta: Meta::default(), captured: 60, prev: Link::START, skip: Link::START };
         assert_eq!(Header::decode(&header.encode()).map(|h| h.meta.original_len), Some(60));
     }
 }

@@ -12,7 +12,7 @@ use std::time::Duration;
 use crate::budget::{Budgets, Rate};
 use crate::extract::Cursor;
 use crate::flow::FlowKey;
-use crate::packet::{LinkType, Packet};
+use crate::packet::{LinkType, Packet, Parser};
 use crate::position::Place;
 use crate::record::Record;
 use crate::ring::Ring;
@@ -235,7 +235,7 @@ impl Recorder {
 
     /// When the next recording is complete, if nothing happens before: Unix nanoseconds.
     pub fn next_at_ns(&self) -> Option<u64> {
-        self.active.iter().map(|active| active.until_ns).min()
+        self.active.iter().map(Active::due_ns).min()
     }
 
     /// Takes the new packets of every triggered flow, and completes those whose time is up.
@@ -246,7 +246,7 @@ impl Recorder {
         for active in &mut self.active {
             active.absorb(ring, &self.config);
         }
-        let due = |active: &mut Active| active.until_ns <= now_ns;
+        let due = |active: &mut Active| active.due_ns() <= now_ns;
         let due: Vec<Active> = self.active.extract_if(.., due).collect();
         for active in due {
             self.complete(active, now_ns);
@@ -295,26 +295,30 @@ impl Recorder {
 }
 
 impl Active {
-    /// Takes what has come since the last time.
+    /// When it is complete; at the limit of bytes, at once.
+    fn due_ns(&self) -> u64 {
+        if self.recording.truncated { 0 } else { self.until_ns }
+    }
+
+    /// Takes what has come since the last time, later than its window as well: a trigger may yet join
+    /// that makes the window longer, and what was passed over then is not found again.
     fn absorb(&mut self, ring: &Ring, config: &RecorderConfig) {
         if self.recording.truncated {
             return;
         }
         let trigger = &self.recording.trigger;
         let from_ns = Window::around(trigger.at_ns, trigger.pre, Duration::ZERO).from_ns;
-        let window = Window { from_ns, until_ns: self.until_ns };
+        let window = Window { from_ns, until_ns: u64::MAX };
         let flow = trigger.flow.hash(ring.seed());
         let mut new = ring.extract_after(flow, &window, &mut self.cursor);
         while let Some((place, record)) = new.next_placed() {
             if self.bytes + record.bytes.len() > config.max_flow_bytes {
                 self.recording.truncated = true;
-                // Nothing more is wanted, whatever its time.
-                self.until_ns = 0;
                 break;
             }
             self.bytes += record.bytes.len();
             let packet = RecordedPacket::from(record);
-            if Packet::parse(packet.link, &packet.bytes).is_some_and(|p| p.ends_flow()) {
+            if ends(&packet, self.recording.trigger.flow) {
                 let linger_ns = config.linger.as_nanos() as u64;
                 let ends_ns = packet.timestamp_ns.max(self.recording.trigger.at_ns);
                 self.until_ns = self.until_ns.min(ends_ns.saturating_add(linger_ns));
@@ -325,8 +329,11 @@ impl Active {
         self.recording.incomplete |= new.truncated() || new.missing() || new.overwritten() > 0;
     }
 
-    /// Puts what several steps brought into one order.
+    /// Puts what several steps brought into one order, and leaves out what came too late.
     fn complete(mut self) -> Recording {
+        let until_ns = self.until_ns;
+        self.places.retain(|place| place.at_ns <= until_ns);
+        self.recording.packets.retain(|packet| packet.timestamp_ns <= until_ns);
         if !self.places.is_sorted() {
             let packets = std::mem::take(&mut self.recording.packets);
             let mut placed: Vec<_> = self.places.into_iter().zip(packets).collect();
@@ -348,6 +355,13 @@ impl From<Record<'_>> for RecordedPacket {
             bytes: record.bytes.into(),
         }
     }
+}
+
+/// Whether the packet ends the flow, be that its own or the one inside its tunnel.
+fn ends(packet: &RecordedPacket, flow: FlowKey) -> bool {
+    let inner = Parser::default().tunnels(true).parse(packet.link, &packet.bytes);
+    let own = Packet::parse(packet.link, &packet.bytes);
+    own.into_iter().chain(inner).any(|packet| packet.flow == flow && packet.ends_flow())
 }
 
 /// The /24 or the /64 an address lies in.

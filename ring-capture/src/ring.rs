@@ -2,6 +2,8 @@
 
 use std::hash::{BuildHasher, RandomState};
 
+use crossbeam_utils::CachePadded;
+
 use crate::block::{BlockWriter, Blocks};
 use crate::config::{Config, ConfigError};
 use crate::index::Index;
@@ -30,16 +32,32 @@ pub(crate) struct Shared {
 pub(crate) struct Lane {
     pub(crate) blocks: Arc<Blocks>,
     pub(crate) index: Index,
-    counters: Counters,
+    counters: CachePadded<Counters>,
 }
 
-/// Written by one producer, read by anybody: each is a plain count, ordered with nothing.
-#[derive(Debug)]
+/// Written by one producer, read by anybody.
+#[derive(Debug, Default)]
 struct Counters {
-    pushed: AtomicU64,
-    pushed_bytes: AtomicU64,
-    dropped_pinned: AtomicU64,
-    dropped_too_large: AtomicU64,
+    pushed: Count,
+    pushed_bytes: Count,
+    dropped_pinned: Count,
+    dropped_too_large: Count,
+}
+
+/// A plain count with one writer, ordered with nothing.
+#[derive(Debug, Default)]
+struct Count(AtomicU64);
+
+impl Count {
+    /// For the one writer alone: no other store can come between the load and the store.
+    #[inline]
+    fn add(&self, more: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed) + more, Ordering::Relaxed);
+    }
+
+    fn read(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
 }
 
 /// The sole right to append to one lane of the ring. One thread owns it; it can be sent to another.
@@ -47,7 +65,6 @@ struct Counters {
 pub struct Producer {
     lane: Arc<Lane>,
     writer: BlockWriter,
-    counts: Stats,
     max_record_bytes: usize,
     seed: u64,
 }
@@ -126,10 +143,9 @@ impl Ring {
             let (blocks, writer) =
                 Blocks::new(blocks_each, shift, config.lock_memory).map_err(ConfigError::Memory)?;
             let index = Index::new(blocks_each << shift);
-            let lane = Arc::new(Lane { blocks, index, counters: Counters::new() });
+            let lane = Arc::new(Lane { blocks, index, counters: CachePadded::default() });
             lanes.push(Arc::clone(&lane));
-            let counts = Stats::default();
-            producers.push(Producer { lane, writer, counts, max_record_bytes, seed });
+            producers.push(Producer { lane, writer, max_record_bytes, seed });
         }
         let shared = Arc::new(Shared { lanes: lanes.into(), max_record_bytes, seed });
         Ok((Self { shared }, producers))
@@ -188,12 +204,11 @@ impl Ring {
 
 impl Lane {
     fn stats(&self) -> Stats {
-        // Relaxed: counts, ordered with nothing.
         Stats {
-            pushed: self.counters.pushed.load(Ordering::Relaxed),
-            pushed_bytes: self.counters.pushed_bytes.load(Ordering::Relaxed),
-            dropped_pinned: self.counters.dropped_pinned.load(Ordering::Relaxed),
-            dropped_too_large: self.counters.dropped_too_large.load(Ordering::Relaxed),
+            pushed: self.counters.pushed.read(),
+            pushed_bytes: self.counters.pushed_bytes.read(),
+            dropped_pinned: self.counters.dropped_pinned.read(),
+            dropped_too_large: self.counters.dropped_too_large.read(),
             pins: self.blocks.pins(),
         }
     }
@@ -216,18 +231,6 @@ impl Lane {
     }
 }
 
-impl Counters {
-    fn new() -> Self {
-        let zero = || AtomicU64::new(0);
-        Self {
-            pushed: zero(),
-            pushed_bytes: zero(),
-            dropped_pinned: zero(),
-            dropped_too_large: zero(),
-        }
-    }
-}
-
 impl Producer {
     /// Appends a record: one copy of its bytes, no allocation, no waiting, no system call.
     ///
@@ -238,31 +241,29 @@ impl Producer {
     pub fn push(&mut self, meta: &Meta, bytes: &[u8]) -> Result<Position, PushError> {
         let lane = &*self.lane;
         if bytes.len() > self.max_record_bytes {
-            self.counts.dropped_too_large += 1;
-            lane.counters.dropped_too_large.store(self.counts.dropped_too_large, Ordering::Relaxed);
+            lane.counters.dropped_too_large.add(1);
             return Err(PushError::TooLarge { len: bytes.len(), max: self.max_record_bytes });
         }
         let record_bytes = Header::record_bytes(bytes.len());
         if !self.writer.reserve(record_bytes) {
-            self.counts.dropped_pinned += 1;
-            lane.counters.dropped_pinned.store(self.counts.dropped_pinned, Ordering::Relaxed);
+            lane.counters.dropped_pinned.add(1);
             return Err(PushError::AllPinned);
         }
         let (serial, offset) = self.writer.place();
         let shift = lane.blocks.shift();
         let position = Position::new(serial, offset, shift);
-        let (prev, skip) = lane.index.links(meta.flow, serial, shift);
+        let (prev, skip) = lane.index.heads(meta.flow, serial, shift);
         // The bytes before the header: copying them goes on while the links, which are rarely in a
         // near cache, are on their way; stores wait for the ones before them.
+        self.writer.fetch_ahead(record_bytes);
         self.writer.copy(Header::BYTES, bytes);
+        let (prev, skip) = (position.link_to(prev), position.link_to(skip));
         let header = Header { meta: *meta, captured: bytes.len() as u32, prev, skip };
         self.writer.copy(0, &header.encode());
         self.writer.commit(record_bytes, meta.flow, meta.timestamp_ns);
         lane.index.publish(meta.flow, position);
-        self.counts.pushed += 1;
-        self.counts.pushed_bytes += bytes.len() as u64;
-        lane.counters.pushed.store(self.counts.pushed, Ordering::Relaxed);
-        lane.counters.pushed_bytes.store(self.counts.pushed_bytes, Ordering::Relaxed);
+        lane.counters.pushed.add(1);
+        lane.counters.pushed_bytes.add(bytes.len() as u64);
         Ok(position)
     }
 

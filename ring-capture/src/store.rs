@@ -66,6 +66,8 @@ pub struct StoreStats {
     pub bytes: u64,
     /// Own files in the folder now.
     pub files: u64,
+    /// The disk is full, as far as was tried.
+    pub full: bool,
 }
 
 /// Why a file was not written.
@@ -132,7 +134,8 @@ impl Store {
 
     /// Counts so far, and what is there now.
     pub fn stats(&self) -> StoreStats {
-        StoreStats { bytes: self.bytes, files: self.files.len() as u64, ..self.stats }
+        let full = self.full.is_some();
+        StoreStats { bytes: self.bytes, files: self.files.len() as u64, full, ..self.stats }
     }
 
     /// Writes a file whole: `name` exists afterwards and outlives a power cut, or an error is

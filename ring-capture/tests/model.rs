@@ -65,7 +65,7 @@ fn fill(pushes: &[(u16, u64, usize, u64)]) -> (Ring, Vec<Pushed>) {
 fn kept(model: &[Pushed], producer: u16) -> Vec<Pushed> {
     let mut blocks: Vec<(usize, Vec<Pushed>)> = Vec::new();
     for record in model.iter().filter(|r| r.producer == producer) {
-        let size = 48 + record.bytes.len().next_multiple_of(8);
+        let size = 40 + record.bytes.len().next_multiple_of(8);
         match blocks.last_mut() {
             Some((used, block)) if *used + size <= 4096 => {
                 *used += size;

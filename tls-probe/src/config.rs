@@ -10,6 +10,7 @@ use crate::gap::Vantage;
 /// |---|---|---|---|---|
 /// | `max_flows` | 16,384 | 1 | 2^20 | about 2 KiB a flow: 32 MiB |
 /// | `max_reassembly_bytes` | 65,536 | 0 | 2^20 | a receive window without scaling (RFC 9293) |
+/// | `max_held_bytes` | 64 MiB | 64 KiB | – | a thousand flows with a full store each |
 /// | `handshake_timeout` | 30 s | 1 ms | 1 h | twice what common servers wait |
 /// | `notable` | 20 ms | 0 | – | above the cost of an RSA-4096 signature on a busy host |
 /// | `slow` | 1 s | 0 | – | the patience of a person who waits |
@@ -18,6 +19,7 @@ pub struct Config {
     pub(crate) server_ports: Vec<u16>,
     pub(crate) max_flows: usize,
     pub(crate) max_reassembly_bytes: usize,
+    pub(crate) max_held_bytes: usize,
     pub(crate) handshake_timeout: Duration,
     pub(crate) vantage: Vantage,
     pub(crate) notable: Duration,
@@ -30,6 +32,7 @@ impl Default for Config {
             server_ports: Vec::new(),
             max_flows: 16_384,
             max_reassembly_bytes: 65_536,
+            max_held_bytes: 64 << 20,
             handshake_timeout: Duration::from_secs(30),
             vantage: Vantage::Server,
             notable: Duration::from_millis(20),
@@ -58,6 +61,13 @@ impl Config {
         self
     }
 
+    /// The most bytes kept over all connections; beyond it the oldest connections give way, and are
+    /// counted.
+    pub fn max_held_bytes(mut self, bytes: usize) -> Self {
+        self.max_held_bytes = bytes.max(64 << 10);
+        self
+    }
+
     /// A handshake not over so long after its first packet is reported as timed out.
     pub fn handshake_timeout(mut self, timeout: Duration) -> Self {
         self.handshake_timeout = timeout.clamp(Duration::from_millis(1), Duration::from_hours(1));
@@ -70,7 +80,7 @@ impl Config {
         self
     }
 
-    /// The least idle time for which somebody is blamed; half a round trip if that is more.
+    /// The least idle time for which somebody is blamed; a quarter of the round trip if that is more.
     pub fn notable(mut self, notable: Duration) -> Self {
         self.notable = notable;
         self

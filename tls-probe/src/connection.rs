@@ -85,6 +85,8 @@ impl Connection {
         }
         if segment.syn {
             self.syn(at_ns, side, segment);
+        } else if segment.stamp[0] == 0 && !segment.rst {
+            self.handshake.closed_window(side);
         }
         if let Some(number) = segment.acknowledgement {
             self.acknowledgement(at_ns, side, number);
@@ -127,7 +129,7 @@ impl Connection {
         half.order.begin(segment.sequence.wrapping_add(1));
         let resent = half.syn_ns.replace(at_ns).is_some();
         let what = if side == Side::Client { What::Syn } else { What::SynAck };
-        if side == Side::Server && self.vantage == Vantage::Client {
+        if side == Side::Server && self.vantage != Vantage::Server {
             self.round_trip(at_ns, Side::Client);
         }
         self.handshake.packet(Event { resent, ..Event::bare(at_ns, side, what) });
@@ -146,10 +148,34 @@ impl Connection {
             return self.handshake.bare_ack(at_ns, side);
         }
         self.handshake_acked = true;
+        if self.vantage == Vantage::Auto {
+            let (vantage, rtt) = self.nearer(at_ns);
+            self.vantage = vantage;
+            self.handshake.stands_beside(vantage, rtt);
+        }
         if self.vantage == Vantage::Server {
             self.round_trip(at_ns, Side::Server);
         }
         self.handshake.packet(Event::bare(at_ns, side, What::Ack));
+    }
+
+    /// The end whose answers take the shorter time to come by: SYN to SYN-ACK is a trip to the server and
+    /// back, SYN-ACK to ACK one to the client.
+    fn nearer(&self, ack_ns: u64) -> (Vantage, Duration) {
+        let [syn, answer] = [0, 1].map(|side: usize| self.halves[side].syn_ns);
+        let answer = answer.unwrap_or(ack_ns);
+        let to_client = Duration::from_nanos(ack_ns.saturating_sub(answer));
+        let to_server = syn.map(|syn| Duration::from_nanos(answer.saturating_sub(syn)));
+        match to_server {
+            Some(to_server) if to_server > to_client => (Vantage::Client, to_server),
+            _ => (Vantage::Server, to_client),
+        }
+    }
+
+    /// Bytes on the heap that wait for others.
+    pub fn held_bytes(&self) -> usize {
+        let halves = self.halves.iter().map(|half| half.order.held_bytes());
+        halves.sum::<usize>() + self.handshake.held_bytes()
     }
 
     fn acknowledgement(&mut self, at_ns: u64, by: Side, number: u32) {

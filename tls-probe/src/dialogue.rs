@@ -15,6 +15,7 @@ use crate::{
     message::{Message, MessageReader},
     names::{CipherSuite, ProtocolVersion, Side},
     outcome::{Alert, Messages, Settled},
+    plaintext::{FirstWords, Plaintext},
     record::{ContentType, Piece, RecordReader},
     segment::Chunk,
     timeline::What,
@@ -33,6 +34,7 @@ pub struct Dialogue {
     offered_session: Vec<u8>,
     alert: Option<Alert>,
     last_speaker: Option<Side>,
+    first_words: FirstWords,
     client_began_flight: bool,
     encrypted_answer: bool,
     client_finished: bool,
@@ -58,6 +60,9 @@ impl Dialogue {
         let mut told = Told { what: What::Other };
         match chunk {
             Chunk::Bytes(mut input) => {
+                if self.halves[side as usize].records.is_looking() {
+                    self.first_words.hear(side, input);
+                }
                 while let Some(piece) = self.halves[side as usize].records.next(&mut input) {
                     self.piece(side, &piece, &mut told);
                 }
@@ -96,7 +101,7 @@ impl Dialogue {
     /// A hello of either side has begun: it is TLS.
     pub fn begun(&self) -> bool {
         let is_hello = |half: &Half| half.seen.contains(1) || half.seen.contains(2);
-        self.halves.iter().any(is_hello)
+        self.server_hello || self.halves.iter().any(is_hello)
     }
 
     /// The first ClientHello has come whole.
@@ -133,6 +138,16 @@ impl Dialogue {
     /// Bytes a side sent in clear before its first record (STARTTLS).
     pub fn plaintext(&self, side: Side) -> u64 {
         self.halves[side as usize].records.skipped()
+    }
+
+    /// What was said in clear, if anything was.
+    pub fn plaintext_spoken(&self) -> Option<Plaintext> {
+        self.first_words.tell()
+    }
+
+    /// Bytes of hellos that are not whole yet.
+    pub fn held_bytes(&self) -> usize {
+        self.halves.iter().map(|half| half.messages.held_bytes()).sum()
     }
 
     /// Whose turn it is to speak.
@@ -230,6 +245,10 @@ impl Dialogue {
         if self.settled.cipher.is_none() {
             self.settled.version = best.or(Some(hello.legacy_version));
         }
+        #[cfg(feature = "fingerprint")]
+        self.settled.fingerprints.get_or_insert_with(|| {
+            [crate::fingerprint::ja3(&hello), crate::fingerprint::ja4(&hello)]
+        });
         self.early_data = hello.early_data;
         self.offered_session = hello.session_id.to_vec();
     }
@@ -265,9 +284,12 @@ impl Dialogue {
             self.settled.version = Some(ProtocolVersion(piece.version));
         } else if kind == 4 && side == Side::Server {
             told.hear(What::ServerHello);
-            self.halves[side as usize].seen.insert(2);
+            self.halves[side as usize].seen.insert(4);
             self.server_hello = true;
             self.settled.version = Some(ProtocolVersion::SSL2);
+        } else if kind == 2 && side == Side::Client {
+            self.halves[side as usize].seen.insert(2);
+            self.flight(side, told);
         }
     }
 

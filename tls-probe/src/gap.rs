@@ -12,6 +12,8 @@ pub enum Vantage {
     /// Beside the server: the client is remote.
     #[default]
     Server,
+    /// Beside whichever end answers sooner in the TCP handshake; where that was not seen, the server.
+    Auto,
 }
 
 impl Vantage {
@@ -19,7 +21,7 @@ impl Vantage {
     pub fn ours(self) -> Side {
         match self {
             Self::Client => Side::Client,
-            Self::Server => Side::Server,
+            Self::Server | Self::Auto => Side::Server,
         }
     }
 }

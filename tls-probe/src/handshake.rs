@@ -9,6 +9,7 @@ use std::{net::SocketAddr, time::Duration};
 use crate::{
     config::Config,
     dialogue::Dialogue,
+    gap::Vantage,
     names::Side,
     outcome::Outcome,
     report::{Phases, Report},
@@ -28,6 +29,7 @@ pub struct Handshake {
     /// Offsets of the streams fed through `bytes`.
     offsets: [u64; 2],
     missing_bytes: u64,
+    zero_windows: [u32; 2],
     marks: Marks,
     outcome: Option<Outcome>,
 }
@@ -53,6 +55,7 @@ impl Handshake {
             heard: [None; 2],
             offsets: [0; 2],
             missing_bytes: 0,
+            zero_windows: [0; 2],
             marks: Marks::default(),
             outcome: None,
         }
@@ -147,6 +150,29 @@ impl Handshake {
         self.timeline.acknowledged(at_ns, by, upto);
     }
 
+    /// `side` closed its receive window.
+    pub fn closed_window(&mut self, side: Side) {
+        if self.outcome.is_none() {
+            let count = &mut self.zero_windows[side as usize];
+            *count = count.saturating_add(1);
+        }
+    }
+
+    /// The TCP handshake has shown which end the packets were captured beside: what it was until here
+    /// is reckoned again.
+    pub fn stands_beside(&mut self, vantage: Vantage, rtt: Duration) {
+        self.ledger = Ledger::new(vantage);
+        self.ledger.set_rtt(rtt);
+        for event in self.timeline.events() {
+            self.ledger.packet(event);
+        }
+    }
+
+    /// Bytes on the heap that wait for others.
+    pub fn held_bytes(&self) -> usize {
+        self.dialogue.held_bytes()
+    }
+
     /// The initial round trip is known.
     pub fn set_rtt(&mut self, rtt: Duration) {
         self.ledger.set_rtt(rtt);
@@ -205,6 +231,7 @@ impl Handshake {
             ja3: None,
             ja4: None,
             resumed: false,
+            plaintext: self.dialogue.plaintext_spoken(),
             outcome: self.outcome.unwrap_or(Outcome::Incomplete),
             alert: self.dialogue.alert(),
             start_ns: self.marks.start.unwrap_or_default(),
@@ -218,6 +245,7 @@ impl Handshake {
             server_messages: self.dialogue.messages(Side::Server),
             timeline: self.timeline,
             ech: false,
+            zero_windows: self.zero_windows,
             missing_bytes: self.missing_bytes,
         };
         report.settle(self.dialogue.settled());

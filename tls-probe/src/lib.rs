@@ -8,6 +8,9 @@ pub mod names;
 pub mod record;
 pub mod message;
 pub mod hello;
+#[cfg(feature = "fingerprint")]
+pub mod fingerprint;
+mod plaintext;
 pub mod segment;
 pub mod timeline;
 pub mod gap;
@@ -30,6 +33,8 @@ pub mod connection;
 pub mod link;
 #[cfg(feature = "passive")]
 mod table;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 #[cfg(feature = "tokio")]
 pub mod net;
 
@@ -41,6 +46,7 @@ pub use names::{CipherSuite, ProtocolVersion, Side};
 #[cfg(feature = "tokio")]
 pub use net::{AcceptError, ConnectError, Endpoints, TimedAcceptor, TimedConnector};
 pub use outcome::{Alert, Messages, Outcome};
+pub use plaintext::Plaintext;
 pub use report::{Phases, Report};
 #[cfg(feature = "passive")]
 pub use table::{Stats, Table};

@@ -78,6 +78,11 @@ impl MessageReader {
         true
     }
 
+    /// Bytes of a message that is not whole yet.
+    pub fn held_bytes(&self) -> usize {
+        self.body.len()
+    }
+
     /// The type of the message that is open, or was last.
     pub fn kind(&self) -> u8 {
         self.head[0]

@@ -79,4 +79,7 @@ pub struct Settled {
     pub ech: bool,
     /// The server asked for a second hello.
     pub retried: bool,
+    /// The first hello's JA3 and JA4.
+    #[cfg(feature = "fingerprint")]
+    pub fingerprints: Option<[String; 2]>,
 }

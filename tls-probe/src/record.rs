@@ -63,6 +63,8 @@ pub struct RecordReader {
     body: Option<Body>,
     place: Place,
     skipped: u64,
+    /// The first message was SSL 2.0's, and no other of them has been seen.
+    ssl2: bool,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -88,7 +90,14 @@ enum Place {
 
 impl Default for RecordReader {
     fn default() -> Self {
-        Self { head: [0; HEADER], have: 0, body: None, place: Place::Looking, skipped: 0 }
+        Self {
+            head: [0; HEADER],
+            have: 0,
+            body: None,
+            place: Place::Looking,
+            skipped: 0,
+            ssl2: false,
+        }
     }
 }
 
@@ -148,6 +157,11 @@ impl RecordReader {
         self.place == Place::InStep
     }
 
+    /// No record has been found yet.
+    pub fn is_looking(&self) -> bool {
+        self.place == Place::Looking
+    }
+
     /// The reader has given this direction up: it is not TLS, or was damaged.
     pub fn is_lost(&self) -> bool {
         self.place == Place::Lost
@@ -188,6 +202,13 @@ impl RecordReader {
             Some(content) if major == 3 && minor <= 4 && length <= MAX_RECORD => {
                 self.open(content, u16::from_be_bytes([major, minor]), length, length.into());
             }
+            // SSL 2.0's ClientMasterKey: type 2, and one of its seven cipher kinds (three bytes).
+            _ if self.ssl2 && kind & 0x80 != 0 && minor == 2 && (1..=7).contains(&high) => {
+                let length = u16::from_be_bytes([kind & 0x7f, major]);
+                let body = usize::from(length).saturating_sub(3);
+                self.ssl2 = false;
+                self.open(ContentType::Ssl2Hello(2), 0x0002, length, body);
+            }
             _ => self.place = otherwise,
         }
         Some(())
@@ -201,6 +222,7 @@ impl RecordReader {
             let length = u16::from_be_bytes([a & 0x7f, b]);
             if (3..=MAX_RECORD).contains(&length) {
                 let version = if c == 1 { u16::from_be_bytes([d, e]) } else { 0x0002 };
+                self.ssl2 = true;
                 self.open(ContentType::Ssl2Hello(c), version, length, usize::from(length) - 3);
                 return Some(());
             }

@@ -6,6 +6,7 @@ use crate::{
     gap::Idle,
     names::{CipherSuite, ProtocolVersion},
     outcome::{Alert, Messages, Outcome, Settled},
+    plaintext::Plaintext,
     timeline::Timeline,
     verdict::Verdict,
 };
@@ -75,12 +76,15 @@ pub struct Report {
     pub cipher: Option<CipherSuite>,
     /// The chosen application protocol. TLS 1.3 sends it encrypted: known inside a server only.
     pub alpn: Option<String>,
-    /// JA3 fingerprint of the client; not computed yet.
+    /// JA3 fingerprint of the client's first hello; with feature `fingerprint`.
     pub ja3: Option<String>,
-    /// JA4 fingerprint of the client; not computed yet.
+    /// JA4 fingerprint of the client's first hello; with feature `fingerprint`.
     pub ja4: Option<String>,
     /// An earlier session was resumed.
     pub resumed: bool,
+    /// What was spoken in clear before the hello (STARTTLS), or instead of it.
+    #[cfg_attr(feature = "serde", serde(skip_serializing_if = "Option::is_none"))]
+    pub plaintext: Option<Plaintext>,
     /// How it ended.
     pub outcome: Outcome,
     /// The alert that ended it, if one did.
@@ -113,6 +117,10 @@ pub struct Report {
     /// The client hid its true name by ECH; `server_name` is the outer one.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub ech: bool,
+    /// Segments by which each side, the client first, closed its receive window: it could not keep up
+    /// with what it was sent.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub zero_windows: [u32; 2],
     /// Bytes of the two streams that the packets lacked.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub missing_bytes: u64,
@@ -127,5 +135,9 @@ impl Report {
         self.alpn.clone_from(&settled.alpn);
         self.resumed = settled.resumed;
         self.ech = settled.ech;
+        #[cfg(feature = "fingerprint")]
+        if let Some([ja3, ja4]) = settled.fingerprints.clone() {
+            (self.ja3, self.ja4) = (Some(ja3), Some(ja4));
+        }
     }
 }

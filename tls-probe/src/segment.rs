@@ -68,6 +68,11 @@ impl Reassembly {
         offset.checked_add_signed(distance)
     }
 
+    /// Bytes kept ahead of holes.
+    pub fn held_bytes(&self) -> usize {
+        self.kept_bytes
+    }
+
     /// The offset after the furthest byte seen.
     pub fn furthest(&self) -> u64 {
         self.furthest

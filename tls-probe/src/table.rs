@@ -2,6 +2,7 @@
 
 use std::{
     collections::{BTreeMap, HashMap, VecDeque},
+    hash::{Hash, Hasher},
     net::SocketAddr,
 };
 
@@ -27,6 +28,7 @@ pub struct Table {
     ages: BTreeMap<u64, Ends>,
     next_age: u64,
     latest_ns: u64,
+    held_bytes: usize,
     reports: VecDeque<Report>,
     stats: Stats,
 }
@@ -49,8 +51,25 @@ pub struct Stats {
 }
 
 /// The two ends of a connection, the smaller first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
 struct Ends(SocketAddr, SocketAddr);
+
+impl Hash for Ends {
+    /// In as few words as there are: the hasher, keyed against floods, charges for each.
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        for end in [self.0, self.1] {
+            match end {
+                SocketAddr::V4(end) => {
+                    state.write_u64(u64::from(end.ip().to_bits()) << 16 | u64::from(end.port()));
+                }
+                SocketAddr::V6(end) => {
+                    state.write_u128(end.ip().to_bits());
+                    state.write_u16(end.port());
+                }
+            }
+        }
+    }
+}
 
 #[derive(Debug)]
 struct Flow {
@@ -96,12 +115,29 @@ impl Table {
         }
         let Some(flow) = self.flows.get_mut(&ends) else { return };
         let side = if source == flow.client { Side::Client } else { Side::Server };
+        let held = flow.connection.held_bytes();
         if !flow.connection.segment(at_ns, side, &segment) {
             self.stats.duplicate_packets += 1;
         }
+        self.held_bytes = self.held_bytes + flow.connection.held_bytes() - held;
         if flow.connection.handshake().outcome().is_some() {
             self.close(&ends, at_ns, Outcome::Incomplete);
         }
+        while self.held_bytes > self.config.max_held_bytes {
+            let Some((_, &oldest)) = self.ages.first_key_value() else { break };
+            self.stats.evicted_flows += 1;
+            self.close(&oldest, at_ns, Outcome::Incomplete);
+        }
+    }
+
+    /// Whether [`packet`](Self::packet) would make nothing of a segment, for a caller that has read the
+    /// headers already: its connection is not followed, and it does not begin one.
+    pub fn ignores(&self, one: SocketAddr, other: SocketAddr, syn: bool, payload: &[u8]) -> bool {
+        if syn || begins(payload).is_some() {
+            return false;
+        }
+        let ends = if one <= other { Ends(one, other) } else { Ends(other, one) };
+        !self.flows.contains_key(&ends)
     }
 
     /// The next report, in the order in which handshakes ended.
@@ -143,6 +179,11 @@ impl Table {
         self.stats
     }
 
+    /// Bytes kept of them: segments ahead of holes, hellos that are not whole.
+    pub fn held_bytes(&self) -> usize {
+        self.held_bytes
+    }
+
     /// Connections followed now.
     pub fn len(&self) -> usize {
         self.flows.len()
@@ -182,6 +223,7 @@ impl Table {
     fn close(&mut self, ends: &Ends, at_ns: u64, outcome: Outcome) {
         let Some(flow) = self.flows.remove(ends) else { return };
         self.ages.remove(&flow.age);
+        self.held_bytes -= flow.connection.held_bytes();
         let mut handshake = flow.connection.into_handshake();
         handshake.end(at_ns, outcome);
         if handshake.dialogue().begun() || !self.config.server_ports.is_empty() {
@@ -197,7 +239,12 @@ fn sender(first: &Segment<'_>) -> Option<Side> {
         let answer = first.acknowledgement.is_some();
         return Some(if answer { Side::Server } else { Side::Client });
     }
-    match first.payload {
+    begins(first.payload)
+}
+
+/// Whose hello a payload begins with.
+fn begins(payload: &[u8]) -> Option<Side> {
+    match payload {
         [22, 3, 0..=4, _, _, 1, ..] => Some(Side::Client),
         [22, 3, 0..=4, _, _, 2, ..] => Some(Side::Server),
         _ => None,

@@ -224,11 +224,11 @@ impl Ledger {
     /// The verdict and the sentence that gives its reason.
     ///
     /// A side is to blame if its idle time, or the network if the time its losses cost, reaches
-    /// the greater of `notable` and half a round trip: the round trips themselves have been taken
+    /// the greater of `notable` and a quarter of the round trip: the round trips themselves have been taken
     /// off already, and what is left of that order is jitter. Of several the longest wins. A long
     /// but clean path is nobody's silence: the verdict is `none`, with the path in the sentence.
     pub fn judge(&self, notable: Duration) -> (Verdict, String) {
-        let threshold = notable.max(self.rtt.unwrap_or_default() / 2);
+        let threshold = notable.max(self.rtt.unwrap_or_default() / 4);
         let suspects = [
             (self.idle.client, Verdict::Client),
             (self.idle.server, Verdict::Server),

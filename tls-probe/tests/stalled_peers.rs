@@ -96,21 +96,15 @@ async fn clients_that_wait_before_a_flight() {
             for piece in [1, 2] {
                 let stall = Stall { from_client: true, piece, lasts: STALL };
                 let proxy = stalling(server, stall).await;
-                let mut command = match program {
-                    "openssl" => {
-                        let mut command = Command::new("openssl");
-                        command.args(["s_client", "-servername", "edge.test", "-connect"]);
-                        command.arg(proxy.to_string());
-                        command
-                    }
-                    _ => {
-                        let mut command = Command::new("curl");
-                        let to = format!("edge.test:{}:127.0.0.1", proxy.port());
-                        let url = format!("https://edge.test:{}/", proxy.port());
-                        command.args(["-sk", "--max-time", "5", "--resolve", &to, &url]);
-                        command
-                    }
-                };
+                let mut command = Command::new(program);
+                if program == "openssl" {
+                    command.args(["s_client", "-servername", "edge.test", "-connect"]);
+                    command.arg(proxy.to_string());
+                } else {
+                    let to = format!("edge.test:{}:127.0.0.1", proxy.port());
+                    let url = format!("https://edge.test:{}/", proxy.port());
+                    command.args(["-sk", "--max-time", "5", "--resolve", &to, &url]);
+                }
                 command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::null());
                 let _running = Running(command.spawn().unwrap());
                 let wait = tokio::time::timeout(Duration::from_secs(5), reports.recv());

@@ -3,16 +3,19 @@
 use std::io;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
+use popkit_examples::settings::{ConfigFile, with_config};
 use popkit_examples::{demo, record, replay};
 use tracing_subscriber::EnvFilter;
 
 /// Keep every packet in memory, write only the flow that matters
 #[derive(Debug, Parser)]
 #[command(name = "recorder", version, arg_required_else_help = true)]
-struct Command {
+struct Recorder {
     #[command(subcommand)]
     task: Task,
+    #[command(flatten)]
+    config: ConfigFile,
 }
 
 #[derive(Debug, Subcommand)]
@@ -23,7 +26,14 @@ enum Task {
 }
 
 fn main() -> ExitCode {
-    let command = Command::parse();
+    let args = match with_config(&Recorder::command(), std::env::args_os()) {
+        Ok(args) => args,
+        Err(error) => {
+            eprintln!("recorder: {:#}", anyhow::Error::from(error));
+            return ExitCode::from(2);
+        }
+    };
+    let command = Recorder::parse_from(args);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     let done = match &command.task {

@@ -150,13 +150,16 @@ impl Progress {
 ///
 /// When the interface goes away.
 pub(crate) fn run(mut socket: PacketSocket, mut tap: Tap, progress: &Progress) -> Result<()> {
+    // Before the filter was set, the traffic of others may have been dropped: that is no loss of ours.
+    let before = socket.stats()?.dropped;
     loop {
         let stopping = progress.stop.load(Ordering::Relaxed);
         let packets = socket.poll(POLL, |frame| {
             progress.seen.fetch_add(1, Ordering::Relaxed);
             progress.push(&mut tap, frame);
         })?;
-        progress.dropped_by_kernel.store(socket.stats()?.dropped, Ordering::Relaxed);
+        let dropped = socket.stats()?.dropped - before;
+        progress.dropped_by_kernel.store(dropped, Ordering::Relaxed);
         if stopping && packets == 0 {
             progress.ended.store(true, Ordering::Relaxed);
             return Ok(());

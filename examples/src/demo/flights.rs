@@ -6,12 +6,11 @@ use std::time::Duration;
 
 use anyhow::Result;
 use crossbeam_channel::{Receiver, RecvTimeoutError};
-use ring_capture::{Accepted, Rate, Recorder, RecorderConfig, Ring};
+use ring_capture::{Accepted, Rate, Recorder, RecorderConfig, Ring, Trigger};
 
 use super::capture::Progress;
 use crate::flight::{Flight, FlightFolder};
 use crate::names::ClientNames;
-use crate::slow::SlowHandshake;
 
 /// What came of all triggers.
 #[derive(Debug, Default)]
@@ -37,7 +36,7 @@ pub(super) struct Flights {
 ///
 /// When a file cannot be written or a flow is not in the ring.
 pub(super) fn run(
-    slow: &Receiver<SlowHandshake>,
+    slow: &Receiver<Trigger>,
     mut folder: FlightFolder,
     ring: &Ring,
     progress: &Arc<Progress>,
@@ -48,7 +47,7 @@ pub(super) fn run(
     while open || recorder.next_at_ns().is_some() {
         if open {
             match slow.recv_timeout(TICK) {
-                Ok(handshake) => match recorder.trigger(handshake.trigger()) {
+                Ok(trigger) => match recorder.trigger(trigger) {
                     Ok(Accepted::Begun) => flights.begun += 1,
                     Ok(_) => {}
                     Err(reason) => tracing::warn!(%reason, "a slow handshake is not recorded"),

@@ -11,8 +11,8 @@ use crossbeam_channel::Sender;
 use log_pipeline::cursor::Start;
 use log_pipeline::net::{Config as LogConfig, Pipeline, Subscription, TcpConfig};
 use log_pipeline::wal::Sync;
-use ring_capture::filter::Filter;
 use ring_capture::{Quota, Ring, Tap};
+use ring_capture::{Trigger, filter::Filter};
 use tls_probe::Report;
 use tokio::net::{TcpListener, TcpStream};
 use tokio::signal::unix::{SignalKind, signal};
@@ -28,7 +28,7 @@ use super::traffic::{self, Plan, Tls};
 use super::{Args, loopback, networks};
 use crate::flight::{CaptureFacts, FlightFolder};
 use crate::names::ClientNames;
-use crate::slow::{NotSlow, SlowHandshake};
+use crate::slow::{NotSlow, trigger_of};
 
 /// Everything but the traffic, ready to go.
 pub(super) struct Story {
@@ -218,24 +218,20 @@ async fn traffic(
 }
 
 /// Takes slow handshakes out of the log and asks for their flows. Returns how many there were.
-async fn pull_triggers(
-    mut trigger: Subscription,
-    slow: Sender<SlowHandshake>,
-    since_ns: u64,
-) -> Result<u64> {
+async fn pull_triggers(mut log: Subscription, slow: Sender<Trigger>, since_ns: u64) -> Result<u64> {
     let mut taken = 0;
-    while let Some(delivery) = trigger.next().await.context("reading the log")? {
-        match SlowHandshake::from_message(&delivery.message()) {
+    while let Some(delivery) = log.next().await.context("reading the log")? {
+        match trigger_of(&delivery.message()) {
             // An earlier run that was killed may have left messages about packets long gone.
-            Ok(handshake) if handshake.start_ns < since_ns => {}
-            Ok(handshake) => {
+            Ok(trigger) if trigger.at_ns < since_ns => {}
+            Ok(trigger) => {
                 taken += 1;
-                slow.send(handshake).map_err(|_| anyhow!("nobody takes triggers any more"))?;
+                slow.send(trigger).map_err(|_| anyhow!("nobody takes triggers any more"))?;
             }
             Err(NotSlow::NoElement) => {}
             Err(reason) => tracing::warn!(%reason, "a message asks for a recording in vain"),
         }
-        trigger.ack().context("moving the log's cursor")?;
+        log.ack().context("moving the log's cursor")?;
     }
     Ok(taken)
 }

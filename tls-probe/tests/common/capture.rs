@@ -1,15 +1,15 @@
 //! Reads pcap and pcapng files, as much as tests need.
 
 /// A packet out of a file.
-pub struct Packet {
-    pub at_ns: u64,
-    pub link: u32,
-    pub bytes: Vec<u8>,
-    pub original_len: u32,
+pub(crate) struct Packet {
+    pub(crate) at_ns: u64,
+    pub(crate) link: u32,
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) original_len: u32,
 }
 
 /// All packets of a capture file of either format.
-pub fn packets(file: &[u8]) -> Vec<Packet> {
+pub(crate) fn packets(file: &[u8]) -> Vec<Packet> {
     match file[..4] {
         [0x0a, 0x0d, 0x0d, 0x0a] => pcapng(file),
         [0xd4, 0xc3, 0xb2, 0xa1] => pcap(file, 1000),

@@ -14,7 +14,7 @@ pub fn there(program: &str, version: &str) -> bool {
     }
     let required = std::env::var("POPKIT_PEERS").is_ok_and(|value| value == "require");
     assert!(!required, "{program} is not installed, and POPKIT_PEERS=require");
-    writeln!(std::io::stderr(), "skipped: {program} is not installed").unwrap();
+    writeln!(std::io::stderr(), "skipped: {program} is not installed").expect("standard error");
     false
 }
 

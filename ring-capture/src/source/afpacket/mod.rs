@@ -29,6 +29,7 @@
 //! ```
 
 mod config;
+mod fetch;
 mod walk;
 mod interface;
 mod socket;

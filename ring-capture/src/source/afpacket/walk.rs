@@ -1,6 +1,8 @@
 //! The packets in a block, from plain bytes: every offset in it is checked, though it comes from the
 //! kernel.
 
+use super::fetch::fetch;
+
 /// The packets of one block, in the order in which they came.
 pub(super) struct Packets<'a> {
     bytes: &'a mut [u8],
@@ -32,6 +34,9 @@ impl<'a> Packets<'a> {
             self.left = 0;
         }
         self.at = self.at.checked_add(header.next_offset as usize)?;
+        // As much as was read just now, some packets ahead of it.
+        let ahead = rest.get(FETCH_AHEAD..).unwrap_or_default();
+        fetch(&ahead[..ahead.len().min(header.next_offset as usize)]);
         let mut start = usize::from(header.mac);
         let end = start.checked_add(header.captured as usize)?;
         let mut original_len = header.original_len;
@@ -95,6 +100,8 @@ const HEADER_BYTES: usize = size_of::<libc::tpacket3_hdr>().next_multiple_of(16)
 const SOCKADDR_BYTES: usize = size_of::<libc::sockaddr_ll>();
 const PACKET_TYPE_AT: usize = std::mem::offset_of!(libc::sockaddr_ll, sll_pkttype);
 const VLAN: u16 = 0x8100;
+/// Chosen by measuring 1, 2, 4 and 8 KiB, which are alike.
+const FETCH_AHEAD: usize = 4096;
 /// What a VLAN tag takes, and the room to leave in front of each frame for it.
 pub(super) const TAG_BYTES: usize = 4;
 

@@ -238,5 +238,7 @@ fn pages_for_prometheus() {
     let labelled = format!("probe_success{{target=\"{}\",address=\"127.0.0.1\",", site.target());
     assert!(page.contains(&labelled), "{page}");
     assert!(page.contains("tls_probe_probes_total{outcome=\"expired\"}"), "{page}");
+    let histogram = "tls_probe_phase_duration_seconds_bucket{phase=\"total\",le=\"10\"}";
+    assert!(page.contains(histogram), "{page}");
     assert!(unknown.starts_with("HTTP/1.1 400 "), "{unknown}");
 }

@@ -37,14 +37,15 @@ impl Tally {
 }
 
 pub(super) async fn probe_all(args: &Args, targets: Vec<Target>, prober: Prober) -> Result<Tally> {
-    let board = Arc::new(Board::default());
+    let mut board = None;
     let mut terminate = signal(SignalKind::terminate())?;
     if let Some(address) = args.metrics {
+        let shown = board.insert(Arc::new(Board::install()?));
         let listener = TcpListener::bind(address).await;
         let listener = listener.with_context(|| format!("cannot serve metrics on {address}"))?;
         tracing::info!(address = %listener.local_addr()?, "serving metrics");
         let (prober, defaults) = (prober.clone(), args.clone());
-        tokio::spawn(serve::serve(listener, board.clone(), prober, defaults));
+        tokio::spawn(serve::serve(listener, shown.clone(), prober, defaults));
     }
     let started = Instant::now();
     let now = || started.elapsed().as_nanos() as u64;
@@ -82,7 +83,9 @@ pub(super) async fn probe_all(args: &Args, targets: Vec<Target>, prober: Prober)
                         tally.stopped = true;
                     }
                 }
-                board.put(&targets[index].to_string(), all);
+                if let Some(board) = &board {
+                    board.put(&targets[index].to_string(), all);
+                }
             }
             () = until(due.map(|at| started + Duration::from_nanos(at))) => {}
             _ = tokio::signal::ctrl_c(), if !tally.stopped => tally.stopped = true,

@@ -50,10 +50,10 @@ impl Chain {
     /// Reads and judges what was presented. The work is in proportion to its size, which TLS and
     /// its library bound.
     pub fn judge<C: AsRef<[u8]>>(presented: &Presented<'_, C>) -> Self {
-        let read = presented.chain.iter().map(|der| Facts::parse(der.as_ref()));
-        let certificates: Vec<Facts> = read.filter_map(Result::ok).collect();
+        let read: Vec<_> = presented.chain.iter().map(|der| Facts::parse(der.as_ref())).collect();
+        let leaf_read = read.first().is_some_and(Result::is_ok);
+        let certificates: Vec<Facts> = read.into_iter().filter_map(Result::ok).collect();
         let staple = (!presented.staple.is_empty()).then(|| Staple::parse(presented.staple));
-        let leaf_read = presented.chain.first().is_some_and(|c| Facts::parse(c.as_ref()).is_ok());
         let leaf = certificates.first().filter(|_| leaf_read);
         let names = leaf.map(|leaf| leaf.names.as_slice()).unwrap_or_default();
         let mut chain = Self {

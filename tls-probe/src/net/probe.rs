@@ -66,7 +66,7 @@ impl Prober {
     }
 
     /// Probes a target: one object for each handshake, so two with [`Settings::resume`], and
-    /// twice that for [`Family::Both`](crate::net::Family::Both).
+    /// twice that for [`Family::Both`](super::Family::Both).
     pub async fn probe(&self, target: &Target) -> Vec<Probed> {
         let began = Began::now();
         let resolved = resolve(target, self.settings.family, self.settings.limits.dns).await;

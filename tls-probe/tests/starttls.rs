@@ -133,6 +133,13 @@ fn an_answer_without_end_is_given_up() {
     }
 }
 
+#[test]
+fn a_length_beyond_all_bounds_is_refused() {
+    for answer in [&[0x30, 0xff, 0xff, 0xff][..], &[[0x30, 0x89].as_slice(), &[0xff; 9]].concat()] {
+        assert_eq!(play(Protocol::Ldap, answer, 0), Err(StarttlsError::TooLong));
+    }
+}
+
 /// Says its part, then speaks TLS.
 async fn mail_server(acceptor: TlsAcceptor) -> std::net::SocketAddr {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();

@@ -308,11 +308,13 @@ fn ldap_success(bytes: &[u8]) -> Result<Option<usize>, StarttlsError> {
     }
     // Active Directory writes lengths in four bytes where one would do.
     let count = usize::from(first.saturating_sub(0x80));
+    if count > 4 {
+        return Err(StarttlsError::TooLong);
+    }
     let Some(length) = bytes.get(2..2 + count) else { return Ok(None) };
-    let length =
-        length.iter().fold(0_usize, |sum, byte| sum.saturating_mul(256) + usize::from(*byte));
-    let total =
-        if count == 0 { 2 + usize::from(first) } else { (2 + count).saturating_add(length) };
+    let length = length.iter().fold(0_usize, |sum, byte| sum << 8 | usize::from(*byte));
+    let length = if count == 0 { usize::from(first) } else { length };
+    let total = length.saturating_add(2 + count);
     if total > MAX_ANSWER {
         return Err(StarttlsError::TooLong);
     }

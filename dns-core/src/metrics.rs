@@ -17,6 +17,12 @@ pub fn describe() {
     describe_counter!(EVICTIONS, Unit::Count, "Answers thrown out of the cache for room");
     describe_gauge!(ENTRIES, Unit::Count, "Answers in the cache");
     describe_gauge!(BYTES, Unit::Bytes, "Bytes of the cache, administration included");
+    #[cfg(feature = "server")]
+    describe_server();
+}
+
+#[cfg(feature = "server")]
+fn describe_server() {
     describe_counter!(
         MISSES,
         Unit::Count,

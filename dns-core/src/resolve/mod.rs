@@ -220,7 +220,7 @@ impl Shared {
             Hit::Miss => {
                 let zones = self.zones();
                 let (answer, source) = match self.local(&zones, query) {
-                    Err(Unanswered::Unknown) if self.may_ask(query) => {
+                    Err(Unanswered::Unknown) if self.may_ask(query) && !self.is_private(query) => {
                         return Err(Unanswered::Ask(None));
                     }
                     other => other?,
@@ -251,6 +251,10 @@ impl Shared {
     /// [`outbound`](Self::outbound).
     fn may_ask(&self, query: &Query<'_>) -> bool {
         self.forwards && query.recursion_desired
+    }
+
+    fn is_private(&self, query: &Query<'_>) -> bool {
+        self.policy.private.iter().any(|suffix| is_under(query.name, suffix.as_wire()))
     }
 
     /// The question as it may go to others; `None` for what is answered here only: names in our zones,

@@ -31,6 +31,9 @@ pub fn run(options: &Options) -> Result<()> {
 }
 
 async fn serve(options: &Options) -> Result<()> {
+    // Before anybody is told that we listen: a signal that comes at once is not missed.
+    let mut hang_up = signal(SignalKind::hangup())?;
+    let mut terminate = signal(SignalKind::terminate())?;
     let (resolver, mut sources) = begin(options)?;
     let server = Server::start(resolver.clone(), options.server()?)?;
     for listen in server.addresses() {
@@ -40,8 +43,6 @@ async fn serve(options: &Options) -> Result<()> {
         serve_metrics(address)?;
     }
     let mut every = tokio::time::interval(Duration::from_secs(1));
-    let mut hang_up = signal(SignalKind::hangup())?;
-    let mut terminate = signal(SignalKind::terminate())?;
     loop {
         tokio::select! {
             _ = every.tick() => if options.metrics.is_some() {

@@ -11,6 +11,7 @@ mod trend;
 mod tail;
 mod shift;
 mod flatline;
+mod rarity;
 mod config;
 mod signal;
 mod model;
@@ -32,6 +33,7 @@ pub use decay::Span;
 pub use detector::{Detector, Stats};
 #[cfg(feature = "alerts")]
 pub use fleet::{Fleet, FleetStats};
+pub use rarity::Rarity;
 pub use sample::{Sample, UnixNanos};
 pub use season::Season;
 pub use shift::Direction;

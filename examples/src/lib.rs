@@ -12,6 +12,7 @@ pub mod draw;
 pub mod probe_connect;
 pub mod probe_pcap;
 pub mod resolving;
+pub mod watch_csv;
 pub mod replay;
 pub mod record;
 pub mod demo;

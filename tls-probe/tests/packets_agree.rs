@@ -89,11 +89,11 @@ async fn inside() {
     // On a busy machine tcpdump is behind: until it has written every handshake to its end.
     for _ in 0..100 {
         let file = std::fs::read(&file).unwrap();
-        let whole = |(_, proxy, ours): &(usize, SocketAddr, Report)| {
+        let all = ours.iter().all(|(_, proxy, ours)| {
             let theirs = from_packets(&file, *proxy, ours.client.unwrap());
             theirs.is_some_and(|theirs| theirs.outcome == Outcome::Established)
-        };
-        if ours.iter().all(whole) {
+        });
+        if all {
             break;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;

@@ -17,6 +17,8 @@ pub mod gap;
 mod sentence;
 pub mod verdict;
 pub mod outcome;
+mod sealed;
+mod voice;
 pub mod dialogue;
 #[cfg(feature = "certificates")]
 pub mod certificate;

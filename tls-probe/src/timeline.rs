@@ -53,6 +53,13 @@ impl What {
             Self::Rst => "RST",
         }
     }
+
+    /// What a packet is called that brought both: the first thing that is more than the rest of a
+    /// flight.
+    pub(crate) fn and(self, more: What) -> What {
+        let rest = |what| matches!(what, What::ClientFlight | What::ServerFlight);
+        if self == What::Other || rest(self) && !rest(more) { more } else { self }
+    }
 }
 
 impl fmt::Display for What {

@@ -327,9 +327,8 @@ impl Dialogue {
 
     fn alarm(&mut self, side: Side, piece: &Piece<'_>, told: &mut What) {
         *told = told.and(What::Alert);
-        if let Some(description) = self.voices[side as usize].alert(piece) {
-            self.alert.get_or_insert(Alert { side, description });
-        }
+        let alert = self.voices[side as usize].alert(side, piece);
+        self.alert = self.alert.or(alert);
     }
 
     fn application(&mut self, side: Side, piece: &Piece<'_>, told: &mut What) {

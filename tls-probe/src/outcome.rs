@@ -63,6 +63,7 @@ impl Messages {
 }
 
 /// What a handshake settled, as far as it is sent in clear.
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that was said, or was not")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settled {
     /// The name the client asked for.

@@ -134,7 +134,8 @@ impl RecordReader {
         if count > left {
             self.body = None;
             self.have = 0;
-            if self.place == Place::InStep {
+            // Even where no record was seen yet: what is missing may have been the hello.
+            if self.place != Place::Lost {
                 self.place = Place::Resuming;
             }
             return None;

@@ -62,6 +62,7 @@ pub struct Phases {
 ///
 /// With feature `serde` it is written as the object of `probe`: durations in seconds, instants in
 /// Unix nanoseconds, names as strings; `timeline` and what follows it stay out.
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that was seen, or was not")]
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Report {

@@ -63,7 +63,8 @@ impl Flow {
     /// It talks in clear as yet, and has done so lately: whatever time it takes, no handshake is late.
     fn in_clear(&self, since_ns: u64) -> bool {
         let dialogue = self.connection.handshake().dialogue();
-        dialogue.plaintext(Side::Client) > 0 && !dialogue.begun() && self.latest_ns > since_ns
+        let spoken = dialogue.plaintext(Side::Client) + dialogue.plaintext(Side::Server) > 0;
+        spoken && !dialogue.begun() && self.latest_ns > since_ns
     }
 }
 

@@ -2,7 +2,8 @@
 
 use crate::{
     message::MessageReader,
-    outcome::Messages,
+    names::Side,
+    outcome::{Alert, Messages},
     record::{Piece, RecordReader},
 };
 
@@ -29,17 +30,16 @@ pub(crate) struct Voice {
 }
 
 impl Voice {
-    /// A piece of an alert record. Once that is whole and more than a warning: its description, which
-    /// is `None` if it is encrypted.
+    /// A piece of an alert record of this side's: the alert, once that is whole and more than a warning.
     ///
     /// A warning does not end a handshake (RFC 5246 §7.2); close_notify does, and `user_canceled`, which
     /// announces one (RFC 8446 §6.1).
-    pub(crate) fn alert(&mut self, piece: &Piece<'_>) -> Option<Option<u8>> {
+    pub(crate) fn alert(&mut self, side: Side, piece: &Piece<'_>) -> Option<Alert> {
         if piece.first {
             self.alert_have = 0;
         }
         if self.changed_cipher || piece.length != 2 {
-            return piece.last.then_some(None);
+            return piece.last.then_some(Alert { side, description: None });
         }
         for byte in piece.payload.iter().take(2 - self.alert_have) {
             self.alert[self.alert_have] = *byte;
@@ -48,7 +48,7 @@ impl Voice {
         let [level, description] = self.alert;
         let known = (self.alert_have == 2).then_some(description);
         let warning = known.is_some_and(|d| level == 1 && !matches!(d, CLOSE_NOTIFY | CANCELED));
-        (piece.last && !warning).then_some(known)
+        (piece.last && !warning).then_some(Alert { side, description: known })
     }
 
     /// It follows records, and is within none and within no message.
@@ -66,21 +66,24 @@ mod tests {
     use super::*;
     use crate::record::ContentType;
 
-    fn ends(voice: &mut Voice, payload: &[u8], length: u16, first: bool) -> Option<Option<u8>> {
+    fn ends(voice: &mut Voice, payload: &[u8], length: u16, first: bool) -> Option<i16> {
         let last = usize::from(length) == payload.len() || !first;
         let content = ContentType::Alert;
-        voice.alert(&Piece { content, version: 0x0303, length, payload, missing: 0, first, last })
+        let piece = Piece { content, version: 0x0303, length, payload, missing: 0, first, last };
+        let alert = voice.alert(Side::Server, &piece)?;
+        assert_eq!(alert.side, Side::Server);
+        Some(alert.description.map_or(-1, i16::from))
     }
 
     #[test]
     fn fatal_ones_end_a_handshake_and_warnings_do_not() {
         let mut voice = Voice::default();
-        assert_eq!(ends(&mut voice, &[2, 40], 2, true), Some(Some(40)));
+        assert_eq!(ends(&mut voice, &[2, 40], 2, true), Some(40));
         assert_eq!(ends(&mut voice, &[1, 112], 2, true), None, "unrecognized_name, a warning");
-        assert_eq!(ends(&mut voice, &[1, 0], 2, true), Some(Some(0)));
+        assert_eq!(ends(&mut voice, &[1, 0], 2, true), Some(0));
         assert_eq!(ends(&mut voice, &[2], 2, true), None, "half of it");
-        assert_eq!(ends(&mut voice, &[70], 2, false), Some(Some(70)));
+        assert_eq!(ends(&mut voice, &[70], 2, false), Some(70));
         voice.changed_cipher = true;
-        assert_eq!(ends(&mut voice, &[9; 26], 26, true), Some(None), "encrypted");
+        assert_eq!(ends(&mut voice, &[9; 26], 26, true), Some(-1), "encrypted");
     }
 }

@@ -74,6 +74,12 @@ impl Config {
         self
     }
 
+    /// [`handshake_timeout`](Self::handshake_timeout) in nanoseconds: at most an hour's.
+    #[cfg(feature = "passive")]
+    pub(crate) fn timeout_ns(&self) -> u64 {
+        self.handshake_timeout.as_nanos() as u64
+    }
+
     /// Which end the packets were captured beside.
     pub fn vantage(mut self, vantage: Vantage) -> Self {
         self.vantage = vantage;

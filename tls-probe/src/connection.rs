@@ -81,8 +81,10 @@ impl Connection {
     /// captured twice, which is left out of account.
     pub fn segment(&mut self, at_ns: u64, side: Side, segment: &Segment<'_>) -> bool {
         if self.seen_before(at_ns, side, segment) {
+            self.handshake.duplicate(side);
             return false;
         }
+        self.handshake.meet(side);
         if segment.syn {
             self.syn(at_ns, side, segment);
         } else if segment.stamp[0] == 0 && !segment.rst {
@@ -111,6 +113,11 @@ impl Connection {
     pub fn is_another(&self, sequence: u32) -> bool {
         let half = &self.halves[Side::Client as usize];
         half.syn_ns.is_none() || half.order.offset(sequence.wrapping_add(1)) != Some(0)
+    }
+
+    /// The next sequence number of both streams, the client's first, as far as they were seen.
+    pub fn reached(&self) -> [Option<u32>; 2] {
+        [0, 1].map(|side: usize| self.halves[side].order.reached())
     }
 
     /// The handshake as far as it has come.
@@ -143,20 +150,28 @@ impl Connection {
     }
 
     fn ack(&mut self, at_ns: u64, side: Side) {
-        let answers = side == Side::Client && self.halves[Side::Server as usize].syn_ns.is_some();
-        if !answers || self.handshake_acked {
+        if side != Side::Client || !self.answered(at_ns, true) {
             return self.handshake.bare_ack(at_ns, side);
+        }
+        self.handshake.packet(Event::bare(at_ns, side, What::Ack));
+    }
+
+    /// The client has acknowledged the SYN-ACK just now, with a `bare` ACK or with data, before which it
+    /// may have waited. Returns whether it is the first time.
+    fn answered(&mut self, at_ns: u64, bare: bool) -> bool {
+        if self.handshake_acked || self.halves[Side::Server as usize].syn_ns.is_none() {
+            return false;
         }
         self.handshake_acked = true;
         if self.vantage == Vantage::Auto {
             let (vantage, rtt) = self.nearer(at_ns);
             self.vantage = vantage;
+            let rtt = (bare || vantage == Vantage::Client).then_some(rtt);
             self.handshake.stands_beside(vantage, rtt);
-        }
-        if self.vantage == Vantage::Server {
+        } else if self.vantage == Vantage::Server && bare {
             self.round_trip(at_ns, Side::Server);
         }
-        self.handshake.packet(Event::bare(at_ns, side, What::Ack));
+        true
     }
 
     /// The end whose answers take the shorter time to come by: SYN to SYN-ACK is a trip to the server and
@@ -211,7 +226,9 @@ impl Connection {
         if end > furthest {
             half.furthest_ns = at_ns;
         }
-        self.handshake_acked |= side == Side::Client;
+        if side == Side::Client {
+            self.answered(at_ns, false);
+        }
         let bytes = u32::try_from(segment.length).unwrap_or(u32::MAX);
         let bare = Event::bare(at_ns, side, What::Other);
         self.handshake.packet(Event { bytes, end, resent, ..bare });

@@ -9,27 +9,34 @@
 //! - up to TLS 1.2, with the second of the two Finished messages: the encrypted handshake record
 //!   that follows a ChangeCipherSpec. Last to send it is the server in a full handshake, the
 //!   client in a resumed one.
+//!
+//! Where a capture lacks a part, what follows tells: data from the server up to TLS 1.2 comes after
+//! both Finished; what is encrypted without a Finished before it is TLS 1.3.
 
 use crate::{
     hello::{ClientHello, ServerHello},
-    message::{Message, MessageReader},
-    names::{CipherSuite, ProtocolVersion, Side},
+    message::Message,
+    names::{ProtocolVersion, Side},
     outcome::{Alert, Messages, Settled},
     plaintext::{FirstWords, Plaintext},
-    record::{ContentType, Piece, RecordReader},
+    record::{ContentType, Piece},
+    sealed::Sealed,
     segment::Chunk,
     timeline::What,
+    voice::Voice,
 };
 
 /// Follows both directions of one connection.
 #[expect(clippy::struct_excessive_bools, reason = "each is a thing that was said, in any order")]
 #[derive(Debug, Clone, Default)]
 pub struct Dialogue {
-    halves: [Half; 2],
+    voices: [Voice; 2],
     settled: Settled,
     tls13: bool,
     client_hello: bool,
     server_hello: bool,
+    /// The ServerHello came, but not whole: what it chose is not known.
+    unread: bool,
     early_data: bool,
     offered_session: Vec<u8>,
     alert: Option<Alert>,
@@ -41,46 +48,48 @@ pub struct Dialogue {
     complete: bool,
 }
 
-#[derive(Debug, Clone, Default)]
-struct Half {
-    records: RecordReader,
-    messages: MessageReader,
-    seen: Messages,
-    alert: [u8; 2],
-    alert_have: usize,
-    /// Encrypted from here on (up to TLS 1.2).
-    changed_cipher: bool,
-    finished: bool,
-}
-
 impl Dialogue {
     /// Takes the next of one side's stream and says what it brought, most telling first.
     pub fn hear(&mut self, side: Side, chunk: Chunk<'_>) -> What {
         self.last_speaker = Some(side);
-        let mut told = Told { what: What::Other };
+        self.meet(side);
+        let mut told = What::Other;
         match chunk {
             Chunk::Bytes(mut input) => {
-                if self.halves[side as usize].records.is_looking() {
+                if self.voices[side as usize].records.is_looking() {
                     self.first_words.hear(side, input);
                 }
-                while let Some(piece) = self.halves[side as usize].records.next(&mut input) {
+                while let Some(piece) = self.voices[side as usize].records.next(&mut input) {
                     self.piece(side, &piece, &mut told);
                 }
             }
             Chunk::Hole(count) => {
-                let half = &mut self.halves[side as usize];
+                let voice = &mut self.voices[side as usize];
+                voice.holed = true;
                 let count = usize::try_from(count).unwrap_or(usize::MAX);
-                match half.records.skip(count) {
+                match voice.records.skip(count) {
                     Some(piece) => self.piece(side, &piece, &mut told),
-                    None => half.messages.forget(),
+                    None => voice.messages.forget(),
                 }
             }
         }
-        if told.what == What::Other && self.halves[side as usize].records.in_step() {
+        if told == What::Other && self.voices[side as usize].records.in_step() {
             // The continuation of a record that an earlier packet began.
             self.flight(side, &mut told);
         }
-        told.what
+        told
+    }
+
+    /// A side is there to be heard: until it is, what the other does must tell what it said.
+    pub fn meet(&mut self, side: Side) {
+        self.voices[side as usize].met = true;
+    }
+
+    /// No more will come: a last encrypted record of the server's may have been its alert.
+    pub fn over(&mut self) {
+        if !self.complete && self.tls13 && self.voices[Side::Server as usize].like_an_alert {
+            self.alert.get_or_insert(Alert { side: Side::Server, description: None });
+        }
     }
 
     /// What has been settled.
@@ -90,7 +99,7 @@ impl Dialogue {
 
     /// The message types a side has sent in clear.
     pub fn messages(&self, side: Side) -> Messages {
-        self.halves[side as usize].seen
+        self.voices[side as usize].seen
     }
 
     /// The alert that ended the handshake, if one did.
@@ -100,8 +109,8 @@ impl Dialogue {
 
     /// A hello of either side has begun: it is TLS.
     pub fn begun(&self) -> bool {
-        let is_hello = |half: &Half| half.seen.contains(1) || half.seen.contains(2);
-        self.server_hello || self.halves.iter().any(is_hello)
+        let is_hello = |voice: &Voice| voice.seen.contains(1) || voice.seen.contains(2);
+        self.server_hello || self.voices.iter().any(is_hello)
     }
 
     /// The first ClientHello has come whole.
@@ -131,13 +140,13 @@ impl Dialogue {
 
     /// The handshake has begun and can be followed no further: nothing but opaque bytes will come.
     pub fn blind(&self) -> bool {
-        self.halves.iter().all(|half| half.records.is_lost())
-            || !self.begun() && self.halves.iter().any(|half| half.records.is_lost())
+        self.voices.iter().all(|voice| voice.records.is_lost())
+            || !self.begun() && self.voices.iter().any(|voice| voice.records.is_lost())
     }
 
     /// Bytes a side sent in clear before its first record (STARTTLS).
     pub fn plaintext(&self, side: Side) -> u64 {
-        self.halves[side as usize].records.skipped()
+        self.voices[side as usize].records.skipped()
     }
 
     /// What was said in clear, if anything was.
@@ -145,21 +154,20 @@ impl Dialogue {
         self.first_words.tell()
     }
 
-    /// Bytes of hellos that are not whole yet.
+    /// Bytes on the heap: of hellos that are not whole yet, and of what the client put in a whole one.
     pub fn held_bytes(&self) -> usize {
-        self.halves.iter().map(|half| half.messages.held_bytes()).sum()
+        let name = self.settled.server_name.as_ref().map_or(0, String::len);
+        let hellos = self.voices.iter().map(|voice| voice.messages.held_bytes());
+        hellos.sum::<usize>() + name + self.offered_session.len()
     }
 
     /// Whose turn it is to speak.
     pub fn awaited(&self) -> Side {
         let Some(last) = self.last_speaker else { return Side::Client };
-        let half = &self.halves[last as usize];
-        if half.records.in_step()
-            && !(half.records.between_records() && half.messages.between_messages())
-        {
+        if !self.voices[last as usize].paused() {
             return last;
         }
-        let server = &self.halves[Side::Server as usize];
+        let server = &self.voices[Side::Server as usize];
         let server_done = if self.tls13 {
             self.encrypted_answer
         } else {
@@ -175,11 +183,11 @@ impl Dialogue {
         if clients_turn { Side::Client } else { Side::Server }
     }
 
-    fn piece(&mut self, side: Side, piece: &Piece<'_>, told: &mut Told) {
-        let half = &mut self.halves[side as usize];
+    fn piece(&mut self, side: Side, piece: &Piece<'_>, told: &mut What) {
+        let voice = &mut self.voices[side as usize];
         match piece.content {
             ContentType::Ssl2Hello(kind) => self.ssl2(side, kind, piece, told),
-            ContentType::Handshake if half.changed_cipher => {
+            ContentType::Handshake if voice.changed_cipher => {
                 self.flight(side, told);
                 if piece.last {
                     self.finished(side);
@@ -189,7 +197,10 @@ impl Dialogue {
             ContentType::ChangeCipherSpec => {
                 // With early data it is a filler, sent before the version is known.
                 let filler = side == Side::Client && self.early_data && !self.server_hello;
-                half.changed_cipher |= piece.last && !self.tls13 && !filler;
+                voice.changed_cipher |= piece.last && !self.tls13 && !filler;
+                if side == Side::Server && voice.changed_cipher {
+                    self.abbreviated();
+                }
                 self.flight(side, told);
             }
             ContentType::Alert => self.alarm(side, piece, told),
@@ -198,18 +209,18 @@ impl Dialogue {
         }
     }
 
-    fn handshake(&mut self, side: Side, piece: &Piece<'_>, told: &mut Told) {
+    fn handshake(&mut self, side: Side, piece: &Piece<'_>, told: &mut What) {
         if piece.missing > 0 {
-            self.halves[side as usize].messages.skip(piece.missing);
+            self.voices[side as usize].messages.skip(piece.missing);
             return self.flight(side, told);
         }
         let mut input = piece.payload;
         // The reader is taken out while the messages it lends are heard.
-        let mut messages = std::mem::take(&mut self.halves[side as usize].messages);
+        let mut messages = std::mem::take(&mut self.voices[side as usize].messages);
         while let Some(message) = messages.next(&mut input) {
             match message {
                 Message::Began(kind) => {
-                    self.halves[side as usize].seen.insert(kind);
+                    self.voices[side as usize].seen.insert(kind);
                     self.began(side, kind, told);
                 }
                 Message::Ended(kind, body) => {
@@ -225,13 +236,23 @@ impl Dialogue {
         if !messages.between_messages() {
             self.began(side, messages.kind(), told);
         }
-        self.halves[side as usize].messages = messages;
+        self.voices[side as usize].messages = messages;
     }
 
-    fn began(&mut self, side: Side, kind: u8, told: &mut Told) {
+    fn began(&mut self, side: Side, kind: u8, told: &mut What) {
         match (side, kind) {
-            (Side::Client, 1) => told.hear(What::ClientHello),
-            (Side::Server, 2) => told.hear(What::ServerHello),
+            (Side::Client, 1) => *told = told.and(What::ClientHello),
+            (Side::Server, 2) => *told = told.and(What::ServerHello),
+            // Drafts of TLS 1.3 before the 19th had a message of its own for it.
+            (Side::Server, 6) if !self.server_hello => {
+                self.settled.retried = true;
+                *told = told.and(What::HelloRetryRequest);
+            }
+            (Side::Server, 11 | 12 | 14) if !self.tls13 => {
+                // An echoed session id does not help: this is a full handshake.
+                self.settled.resumed = false;
+                self.flight(side, told);
+            }
             _ => self.flight(side, told),
         }
     }
@@ -250,12 +271,13 @@ impl Dialogue {
             [crate::fingerprint::ja3(&hello), crate::fingerprint::ja4(&hello)]
         });
         self.early_data = hello.early_data;
+        self.settled.early_data |= hello.early_data;
         self.offered_session = hello.session_id.to_vec();
     }
 
-    fn choice(&mut self, body: &[u8], told: &mut Told) {
+    fn choice(&mut self, body: &[u8], told: &mut What) {
         let Ok(hello) = ServerHello::parse(body) else {
-            self.server_hello = true;
+            (self.server_hello, self.unread) = (true, true);
             return;
         };
         self.settled.version = Some(hello.version);
@@ -263,7 +285,7 @@ impl Dialogue {
         self.tls13 = hello.version.is_tls13();
         if hello.retry {
             self.settled.retried = true;
-            told.what = What::HelloRetryRequest;
+            *told = What::HelloRetryRequest;
             return;
         }
         self.server_hello = true;
@@ -276,96 +298,98 @@ impl Dialogue {
         };
     }
 
-    fn ssl2(&mut self, side: Side, kind: u8, piece: &Piece<'_>, told: &mut Told) {
+    fn ssl2(&mut self, side: Side, kind: u8, piece: &Piece<'_>, told: &mut What) {
         if kind == 1 && side == Side::Client {
-            self.halves[side as usize].seen.insert(1);
-            told.hear(What::ClientHello);
+            self.voices[side as usize].seen.insert(1);
+            *told = told.and(What::ClientHello);
             self.client_hello |= piece.last;
             self.settled.version = Some(ProtocolVersion(piece.version));
         } else if kind == 4 && side == Side::Server {
-            told.hear(What::ServerHello);
-            self.halves[side as usize].seen.insert(4);
+            *told = told.and(What::ServerHello);
+            self.voices[side as usize].seen.insert(4);
             self.server_hello = true;
             self.settled.version = Some(ProtocolVersion::SSL2);
         } else if kind == 2 && side == Side::Client {
-            self.halves[side as usize].seen.insert(2);
+            self.voices[side as usize].seen.insert(2);
             self.flight(side, told);
         }
     }
 
-    fn alarm(&mut self, side: Side, piece: &Piece<'_>, told: &mut Told) {
-        told.hear(What::Alert);
-        let half = &mut self.halves[side as usize];
-        if piece.first {
-            half.alert_have = 0;
-        }
-        let description = if half.changed_cipher || piece.length != 2 {
-            None
-        } else {
-            for byte in piece.payload.iter().take(2 - half.alert_have) {
-                half.alert[half.alert_have] = *byte;
-                half.alert_have += 1;
-            }
-            (half.alert_have == 2).then_some(half.alert[1])
-        };
-        // A warning does not end a handshake (RFC 5246 §7.2); close_notify does.
-        let warning = description.is_some_and(|d| half.alert[0] == 1 && d != 0 && d != 90);
-        if piece.last && !warning {
-            self.alert.get_or_insert(Alert { side, description });
+    /// Up to TLS 1.2 a server that goes from its hello straight to encryption resumes a session, by a
+    /// ticket (RFC 5077 §3.4) as well as by the session id that it echoes.
+    fn abbreviated(&mut self) {
+        let server = &self.voices[Side::Server as usize];
+        let full = [11, 12, 14].iter().any(|kind| server.seen.contains(*kind));
+        if self.server_hello && !self.unread && !server.holed && !server.finished {
+            self.settled.resumed = !full;
         }
     }
 
-    fn application(&mut self, side: Side, piece: &Piece<'_>, told: &mut Told) {
+    fn alarm(&mut self, side: Side, piece: &Piece<'_>, told: &mut What) {
+        *told = told.and(What::Alert);
+        let alert = self.voices[side as usize].alert(side, piece);
+        self.alert = self.alert.or(alert);
+    }
+
+    fn application(&mut self, side: Side, piece: &Piece<'_>, told: &mut What) {
         self.flight(side, told);
-        if !self.tls13 || !self.server_hello || !piece.last {
+        if !piece.last {
             return;
         }
+        self.infer(side);
+        if !self.tls13 {
+            let [client, server] = &self.voices;
+            self.complete |= match side {
+                Side::Server => self.server_hello || client.finished,
+                // With a server there to be heard, it may be ahead of it (False Start, RFC 7918).
+                Side::Client => client.finished && !server.met,
+            };
+            return;
+        }
+        if !self.server_hello {
+            return;
+        }
+        let sealed = Sealed::under(self.settled.cipher);
         match side {
-            Side::Server => self.encrypted_answer = true,
-            Side::Client => {
-                let finished = self.settled.cipher.map_or(36, CipherSuite::finished_length);
-                // A type byte and a tag of 16 or, under CCM_8, of 8 bytes (RFC 8446 §5.2).
-                if self.early_data && piece.length != finished + 17 {
-                    return;
-                }
-                if piece.length < finished + 9 {
-                    self.alert.get_or_insert(Alert { side, description: None });
-                    return;
-                }
-                self.finished(side);
+            Side::Server => {
+                self.encrypted_answer = true;
+                self.voices[side as usize].like_an_alert = sealed.like_an_alert(piece.length);
             }
+            Side::Client if self.early_data && !sealed.bare_finished(piece.length) => {}
+            Side::Client if sealed.no_finished(piece.length) => {
+                self.alert.get_or_insert(Alert { side, description: None });
+            }
+            Side::Client => self.finished(side),
+        }
+    }
+
+    /// Something encrypted came, and the capture lacks the ServerHello.
+    fn infer(&mut self, side: Side) {
+        let server = &self.voices[Side::Server as usize];
+        let missed = self.unread || !self.server_hello && (server.holed || !server.met);
+        let early = side == Side::Client && self.early_data;
+        if missed && !early && !self.voices[side as usize].finished {
+            (self.tls13, self.server_hello) = (true, true);
+            self.voices.iter_mut().for_each(|voice| voice.changed_cipher = false);
         }
     }
 
     fn finished(&mut self, side: Side) {
-        self.halves[side as usize].finished = true;
+        self.voices[side as usize].finished = true;
         self.client_finished |= side == Side::Client;
-        let both = self.halves.iter().all(|half| half.finished);
-        self.complete = if self.tls13 { self.client_finished } else { both };
+        let both = self.voices.iter().all(|voice| voice.finished);
+        // After a full handshake the server's comes last, even if the client's was not seen.
+        let last = side == Side::Server && self.voices[side as usize].seen.contains(14);
+        self.complete = if self.tls13 { self.client_finished } else { both || last };
     }
 
-    fn flight(&mut self, side: Side, told: &mut Told) {
+    fn flight(&mut self, side: Side, told: &mut What) {
         match side {
             Side::Client => {
                 self.client_began_flight |= self.server_hello;
-                told.hear(What::ClientFlight);
+                *told = told.and(What::ClientFlight);
             }
-            Side::Server => told.hear(What::ServerFlight),
-        }
-    }
-}
-
-/// What a packet brought: the first thing that is more than the rest of a flight.
-struct Told {
-    what: What,
-}
-
-impl Told {
-    fn hear(&mut self, what: What) {
-        let weak = matches!(self.what, What::Other | What::ClientFlight | What::ServerFlight);
-        let strong = !matches!(what, What::ClientFlight | What::ServerFlight);
-        if self.what == What::Other || weak && strong {
-            self.what = what;
+            Side::Server => *told = told.and(What::ServerFlight),
         }
     }
 }

@@ -14,6 +14,8 @@ use crate::{
     outcome::Outcome,
     report::{Phases, Report},
     segment::Chunk,
+    sentence,
+    tally::Tally,
     timeline::{Event, Timeline, What},
     verdict::Ledger,
 };
@@ -29,9 +31,15 @@ pub struct Handshake {
     /// Offsets of the streams fed through `bytes`.
     offsets: [u64; 2],
     missing_bytes: u64,
-    zero_windows: [u32; 2],
+    tallies: [Tally; 2],
     marks: Marks,
+    /// A part of a ClientHello has come.
+    hello_began: bool,
+    /// It came after a dialogue in clear, and the clock was started anew.
+    restarted: bool,
     outcome: Option<Outcome>,
+    /// Who closed or reset the connection.
+    closed_by: Option<Side>,
 }
 
 /// The instants between the phases, in Unix nanoseconds.
@@ -55,9 +63,12 @@ impl Handshake {
             heard: [None; 2],
             offsets: [0; 2],
             missing_bytes: 0,
-            zero_windows: [0; 2],
+            tallies: [Tally::default(); 2],
             marks: Marks::default(),
+            hello_began: false,
+            restarted: false,
             outcome: None,
+            closed_by: None,
         }
     }
 
@@ -77,6 +88,8 @@ impl Handshake {
         if self.outcome.is_some() {
             return;
         }
+        self.meet(Side::Client);
+        self.meet(Side::Server);
         let mut length = 0;
         for slice in slices.into_iter().filter(|slice| !slice.is_empty()) {
             length += slice.len();
@@ -117,24 +130,45 @@ impl Handshake {
             });
         }
         self.heard = [None; 2];
-        let first_hello = event.what == What::ClientHello && self.marks.client_hello.is_none();
-        if first_hello
-            && self.dialogue.plaintext(Side::Client) > 0
-            && self.marks.start.is_some_and(|start| start < event.at_ns)
-            && !self.timeline.events().iter().any(|e| e.what == What::ClientHello)
-        {
-            // STARTTLS: the handshake begins with the hello.
-            self.ledger.restart();
-            self.marks = Marks::default();
+        if event.what == What::ClientHello && !self.hello_began {
+            self.hello_began = true;
+            let in_clear = self.dialogue.plaintext(Side::Client) > 0;
+            if in_clear && self.marks.start.is_some_and(|start| start < event.at_ns) {
+                self.restart();
+            }
+        }
+        if event.resent {
+            self.tallies[event.side as usize].retransmission();
         }
         self.ledger.packet(&event);
         self.timeline.push(event);
         self.mark(&event);
-        if self.dialogue.complete() {
-            self.outcome = Some(Outcome::Established);
-        } else if self.dialogue.alert().is_some() {
-            self.outcome = Some(Outcome::Alert);
+        self.outcome = self.reached();
+    }
+
+    /// STARTTLS: the handshake begins with the hello now at hand.
+    fn restart(&mut self) {
+        self.restarted = true;
+        self.ledger.restart();
+        self.marks = Marks::default();
+        self.missing_bytes = 0;
+        self.tallies = [Tally::default(); 2];
+        if self.timeline.omitted() > 0 {
+            self.timeline = Timeline::default();
         }
+    }
+
+    fn reached(&self) -> Option<Outcome> {
+        match self.dialogue.alert() {
+            _ if self.dialogue.complete() => Some(Outcome::Established),
+            Some(_) => Some(Outcome::Alert),
+            None => None,
+        }
+    }
+
+    /// Packets of this side are among those that come.
+    pub fn meet(&mut self, side: Side) {
+        self.dialogue.meet(side);
     }
 
     /// A segment without payload that is no packet of the handshake: a bare ACK.
@@ -153,24 +187,32 @@ impl Handshake {
     /// `side` closed its receive window.
     pub fn closed_window(&mut self, side: Side) {
         if self.outcome.is_none() {
-            let count = &mut self.zero_windows[side as usize];
-            *count = count.saturating_add(1);
+            self.tallies[side as usize].zero_window();
+        }
+    }
+
+    /// A segment of `side` was captured twice.
+    pub fn duplicate(&mut self, side: Side) {
+        if self.outcome.is_none() {
+            self.tallies[side as usize].duplicate();
         }
     }
 
     /// The TCP handshake has shown which end the packets were captured beside: what it was until here
     /// is reckoned again.
-    pub fn stands_beside(&mut self, vantage: Vantage, rtt: Duration) {
+    pub fn stands_beside(&mut self, vantage: Vantage, rtt: Option<Duration>) {
         self.ledger = Ledger::new(vantage);
-        self.ledger.set_rtt(rtt);
+        if let Some(rtt) = rtt {
+            self.ledger.set_rtt(rtt);
+        }
         for event in self.timeline.events() {
             self.ledger.packet(event);
         }
     }
 
-    /// Bytes on the heap that wait for others.
+    /// Bytes on the heap: of what was said, and of the timeline.
     pub fn held_bytes(&self) -> usize {
-        self.dialogue.held_bytes()
+        self.dialogue.held_bytes() + self.timeline.held_bytes()
     }
 
     /// The initial round trip is known.
@@ -190,17 +232,29 @@ impl Handshake {
         if self.outcome.is_none() {
             self.timeline.push(event);
             self.marks.start.get_or_insert(event.at_ns);
+            self.closed_by = Some(event.side);
             let reset = event.what == What::Rst;
             self.end(event.at_ns, if reset { Outcome::Reset } else { Outcome::Incomplete });
         }
     }
 
-    /// Ends a handshake that is not over: it is given up while one side was awaited.
+    /// Ends a handshake that is not over: it is given up while one side was awaited. If what was heard
+    /// since the last packet ended it otherwise, that stands.
     pub fn end(&mut self, at_ns: u64, outcome: Outcome) {
+        if self.outcome.is_some() {
+            return;
+        }
+        self.dialogue.over();
+        self.outcome = self.reached();
         if self.outcome.is_none() {
             self.ledger.give_up(at_ns, self.dialogue.awaited());
             self.outcome = Some(outcome);
         }
+    }
+
+    /// The ClientHello came after a dialogue in clear, and the clock was started anew.
+    pub fn restarted(&self) -> bool {
+        self.restarted
     }
 
     /// How it ended, once it has.
@@ -220,7 +274,10 @@ impl Handshake {
 
     /// The report; `incomplete` if the handshake is not over.
     pub fn report(self, client: Option<SocketAddr>, server: Option<SocketAddr>) -> Report {
-        let (verdict, because) = self.ledger.judge(self.notable);
+        let (verdict, mut because) = self.ledger.judge(self.notable);
+        let outcome = self.outcome.unwrap_or(Outcome::Incomplete);
+        because += &sentence::ended(outcome, self.dialogue.alert(), self.closed_by);
+        because += &sentence::missing(self.missing_bytes);
         let mut report = Report {
             client,
             server,
@@ -232,7 +289,7 @@ impl Handshake {
             ja4: None,
             resumed: false,
             plaintext: self.dialogue.plaintext_spoken(),
-            outcome: self.outcome.unwrap_or(Outcome::Incomplete),
+            outcome,
             alert: self.dialogue.alert(),
             start_ns: self.marks.start.unwrap_or_default(),
             phases: self.phases(),
@@ -245,7 +302,9 @@ impl Handshake {
             server_messages: self.dialogue.messages(Side::Server),
             timeline: self.timeline,
             ech: false,
-            zero_windows: self.zero_windows,
+            retried: false,
+            early_data: false,
+            tallies: self.tallies,
             missing_bytes: self.missing_bytes,
         };
         report.settle(self.dialogue.settled());

@@ -13,10 +13,13 @@ pub mod fingerprint;
 mod plaintext;
 pub mod segment;
 pub mod timeline;
+mod tally;
 pub mod gap;
+pub mod outcome;
 mod sentence;
 pub mod verdict;
-pub mod outcome;
+mod sealed;
+mod voice;
 pub mod dialogue;
 #[cfg(feature = "certificates")]
 pub mod certificate;
@@ -31,6 +34,10 @@ pub mod schedule;
 pub mod connection;
 #[cfg(feature = "passive")]
 pub mod link;
+#[cfg(feature = "passive")]
+mod flows;
+#[cfg(feature = "passive")]
+mod closed;
 #[cfg(feature = "passive")]
 mod table;
 #[cfg(feature = "metrics")]
@@ -50,5 +57,6 @@ pub use plaintext::Plaintext;
 pub use report::{Phases, Report};
 #[cfg(feature = "passive")]
 pub use table::{Stats, Table};
+pub use tally::Tally;
 pub use timeline::{Event, Timeline, What};
 pub use verdict::Verdict;

@@ -80,6 +80,11 @@ impl CipherSuite {
     pub(crate) fn finished_length(self) -> u16 {
         if self.0 == 0x1302 { 4 + 48 } else { 4 + 32 }
     }
+
+    /// Whether this suite of TLS 1.3 authenticates by eight bytes, not sixteen (RFC 8446 §B.4).
+    pub(crate) fn has_short_tag(self) -> bool {
+        self.0 == 0x1305
+    }
 }
 
 impl fmt::Display for CipherSuite {

@@ -63,6 +63,7 @@ impl Messages {
 }
 
 /// What a handshake settled, as far as it is sent in clear.
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that was said, or was not")]
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Settled {
     /// The name the client asked for.
@@ -75,10 +76,12 @@ pub struct Settled {
     pub alpn: Option<String>,
     /// An earlier session was resumed.
     pub resumed: bool,
-    /// The client hid its true name by ECH.
+    /// The client's hello holds an Encrypted Client Hello, or what pretends to be one (RFC 9849 §6.2).
     pub ech: bool,
     /// The server asked for a second hello.
     pub retried: bool,
+    /// The client announced data before the handshake's end (0-RTT).
+    pub early_data: bool,
     /// The first hello's JA3 and JA4.
     #[cfg(feature = "fingerprint")]
     pub fingerprints: Option<[String; 2]>,

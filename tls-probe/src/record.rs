@@ -134,7 +134,8 @@ impl RecordReader {
         if count > left {
             self.body = None;
             self.have = 0;
-            if self.place == Place::InStep {
+            // Even where no record was seen yet: what is missing may have been the hello.
+            if self.place != Place::Lost {
                 self.place = Place::Resuming;
             }
             return None;
@@ -228,7 +229,7 @@ impl RecordReader {
             }
         }
         let next = *input.first()?;
-        if begins_tls(self.head, next) {
+        if begins_tls(self.head, next, self.skipped == 0) {
             return self.header(input, Place::Lost);
         }
         self.head.copy_within(1.., 0);
@@ -250,11 +251,14 @@ impl RecordReader {
     }
 }
 
-/// A handshake record whose first message is a hello, or an alert in clear.
-fn begins_tls([kind, major, minor, high, low]: [u8; HEADER], next: u8) -> bool {
+/// A handshake record whose first message is a hello, or an alert in clear. In the middle of other
+/// bytes it must hold a message's header; where nothing precedes it, a byte will do: there are clients
+/// that cut their hello into records of a few bytes.
+fn begins_tls([kind, major, minor, high, low]: [u8; HEADER], next: u8, first: bool) -> bool {
     let length = u16::from_be_bytes([high, low]);
+    let least = if first { 1 } else { 4 };
     let first = match kind {
-        22 => (4..=MAX_RECORD).contains(&length) && matches!(next, 1 | 2),
+        22 => (least..=MAX_RECORD).contains(&length) && matches!(next, 1 | 2),
         21 => length == 2 && matches!(next, 1 | 2),
         _ => false,
     };

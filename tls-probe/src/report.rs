@@ -7,6 +7,7 @@ use crate::{
     names::{CipherSuite, ProtocolVersion},
     outcome::{Alert, Messages, Outcome, Settled},
     plaintext::Plaintext,
+    tally::Tally,
     timeline::Timeline,
     verdict::Verdict,
 };
@@ -61,6 +62,7 @@ pub struct Phases {
 ///
 /// With feature `serde` it is written as the object of `probe`: durations in seconds, instants in
 /// Unix nanoseconds, names as strings; `timeline` and what follows it stay out.
+#[expect(clippy::struct_excessive_bools, reason = "each is a thing that was seen, or was not")]
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize))]
 pub struct Report {
@@ -114,14 +116,20 @@ pub struct Report {
     /// The server's.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub server_messages: Messages,
-    /// The client hid its true name by ECH; `server_name` is the outer one.
+    /// The client sent an Encrypted Client Hello (RFC 9849), or what pretends to be one: from outside
+    /// they look alike. If it is one, `server_name` is the outer name.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub ech: bool,
-    /// Segments by which each side, the client first, closed its receive window: it could not keep up
-    /// with what it was sent.
+    /// The server asked for a second hello (HelloRetryRequest).
     #[cfg_attr(feature = "serde", serde(skip))]
-    pub zero_windows: [u32; 2],
-    /// Bytes of the two streams that the packets lacked.
+    pub retried: bool,
+    /// The client announced data before the handshake's end (0-RTT).
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub early_data: bool,
+    /// Retransmissions, duplicates and zero windows of each side, the client first.
+    #[cfg_attr(feature = "serde", serde(skip))]
+    pub tallies: [Tally; 2],
+    /// Bytes of the two streams that the packets lacked; `because` says it too.
     #[cfg_attr(feature = "serde", serde(skip))]
     pub missing_bytes: u64,
 }
@@ -135,6 +143,8 @@ impl Report {
         self.alpn.clone_from(&settled.alpn);
         self.resumed = settled.resumed;
         self.ech = settled.ech;
+        self.retried = settled.retried;
+        self.early_data = settled.early_data;
         #[cfg(feature = "fingerprint")]
         if let Some([ja3, ja4]) = settled.fingerprints.clone() {
             (self.ja3, self.ja4) = (Some(ja3), Some(ja4));

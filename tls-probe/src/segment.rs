@@ -37,6 +37,8 @@ pub struct Reassembly {
     kept: Vec<Kept>,
     kept_bytes: usize,
     max_bytes: usize,
+    /// The other end has acknowledged everything before this offset.
+    acked: u64,
 }
 
 #[derive(Debug, Clone)]
@@ -50,7 +52,7 @@ struct Kept {
 impl Reassembly {
     /// Keeps at most `max_bytes` ahead of a hole.
     pub fn new(max_bytes: usize) -> Self {
-        Self { next: None, furthest: 0, kept: Vec::new(), kept_bytes: 0, max_bytes }
+        Self { next: None, furthest: 0, kept: Vec::new(), kept_bytes: 0, max_bytes, acked: 0 }
     }
 
     /// The stream's first byte has this sequence number (one more than the SYN's).
@@ -66,6 +68,12 @@ impl Reassembly {
         let (base, offset) = self.next?;
         let distance = i64::from(sequence.wrapping_sub(base) as i32);
         offset.checked_add_signed(distance)
+    }
+
+    /// The sequence number after the furthest byte seen; `None` before the first.
+    pub fn reached(&self) -> Option<u32> {
+        let (sequence, offset) = self.next?;
+        Some(sequence.wrapping_add((self.furthest - offset.min(self.furthest)) as u32))
     }
 
     /// Bytes kept ahead of holes.
@@ -113,6 +121,10 @@ impl Reassembly {
         }
         self.keep(at, payload, end);
         self.drain(&mut sink);
+        // A hole that was acknowledged before anything behind it came was received, and not captured.
+        while self.kept.first().is_some_and(|kept| kept.at <= self.acked) {
+            self.give_up_hole(&mut sink);
+        }
         while self.kept_bytes > self.max_bytes || self.kept.len() > MAX_KEPT {
             self.give_up_hole(&mut sink);
         }
@@ -122,6 +134,7 @@ impl Reassembly {
     /// The other end acknowledges everything before `offset`: what is missing there was received
     /// by it and will not come again.
     pub fn acknowledged(&mut self, offset: u64, mut sink: impl FnMut(Chunk<'_>)) {
+        self.acked = self.acked.max(offset);
         while self.kept.first().is_some_and(|kept| kept.at < offset) {
             self.give_up_hole(&mut sink);
         }

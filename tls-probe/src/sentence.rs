@@ -4,7 +4,8 @@ use std::{fmt, time::Duration};
 
 use crate::{
     gap::{Idle, Silence},
-    names::Side,
+    names::{Side, alert_name},
+    outcome::{Alert, Outcome},
     timeline::What,
 };
 
@@ -79,6 +80,35 @@ pub(crate) fn nobody(idle: &Idle, threshold: Duration, rtt: Option<Duration>) ->
     )
 }
 
+/// How it ended, where that was not with two Finished messages: to go behind the reason.
+pub(crate) fn ended(outcome: Outcome, alert: Option<Alert>, by: Option<Side>) -> String {
+    let who = |side: Side| side.label();
+    match (outcome, alert, by) {
+        (Outcome::Alert, Some(alert), _) => {
+            let what = match alert.description.map(|number| (number, alert_name(number))) {
+                None => "an encrypted alert".to_owned(),
+                Some((_, Some(name))) => format!("the alert {name}"),
+                Some((number, None)) => format!("alert {number}"),
+            };
+            format!("; the {} ended it with {what}", who(alert.side))
+        }
+        (Outcome::Reset, _, Some(side)) => format!("; the {} reset the connection", who(side)),
+        (Outcome::Incomplete, _, Some(side)) => {
+            format!("; the {} closed the connection", who(side))
+        }
+        _ => String::new(),
+    }
+}
+
+/// What the account does not know of: to go behind the reason.
+pub(crate) fn missing(bytes: u64) -> String {
+    match bytes {
+        0 => String::new(),
+        1 => "; a byte of it was not captured".to_owned(),
+        n => format!("; {n} bytes of it were not captured"),
+    }
+}
+
 /// Whose flight it is has been said already.
 fn plain(what: What) -> &'static str {
     match what {
@@ -132,6 +162,19 @@ mod tests {
         let unknown = silence(&unacked, 900 * MS, Side::Server, None);
         assert!(unknown.contains("round trip unknown"), "{unknown}");
         assert!(unknown.ends_with("it was silent for 900 ms"), "{unknown}");
+    }
+
+    #[test]
+    fn who_ended_it_is_said() {
+        let alert = |description| Some(Alert { side: Side::Server, description });
+        let said = |description| ended(Outcome::Alert, alert(description), None);
+        assert_eq!(said(Some(40)), "; the server ended it with the alert handshake_failure");
+        assert_eq!(said(Some(200)), "; the server ended it with alert 200");
+        assert_eq!(said(None), "; the server ended it with an encrypted alert");
+        let reset = ended(Outcome::Reset, None, Some(Side::Client));
+        assert_eq!(reset, "; the client reset the connection");
+        assert_eq!(ended(Outcome::Established, None, None), "");
+        assert_eq!(missing(1460), "; 1460 bytes of it were not captured");
     }
 
     #[test]

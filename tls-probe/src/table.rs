@@ -1,14 +1,12 @@
 //! Every connection of a capture at once, within bounds.
 
-use std::{
-    collections::{BTreeMap, HashMap, VecDeque},
-    hash::{Hash, Hasher},
-    net::SocketAddr,
-};
+use std::{collections::VecDeque, net::SocketAddr};
 
 use crate::{
+    closed::Closed,
     config::Config,
     connection::{Connection, Segment},
+    flows::{Ends, Flows},
     link::{Frame, LinkType, decode},
     names::Side,
     outcome::Outcome,
@@ -23,10 +21,9 @@ use crate::{
 #[derive(Debug, Default)]
 pub struct Table {
     config: Config,
-    flows: HashMap<Ends, Flow>,
     /// By age: the oldest gives way, and is the first to time out.
-    ages: BTreeMap<u64, Ends>,
-    next_age: u64,
+    flows: Flows<Flow>,
+    closed: Closed,
     latest_ns: u64,
     held_bytes: usize,
     reports: VecDeque<Report>,
@@ -50,34 +47,25 @@ pub struct Stats {
     pub expired_flows: u64,
 }
 
-/// The two ends of a connection, the smaller first.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-struct Ends(SocketAddr, SocketAddr);
-
-impl Hash for Ends {
-    /// In as few words as there are: the hasher, keyed against floods, charges for each.
-    fn hash<H: Hasher>(&self, state: &mut H) {
-        for end in [self.0, self.1] {
-            match end {
-                SocketAddr::V4(end) => {
-                    state.write_u64(u64::from(end.ip().to_bits()) << 16 | u64::from(end.port()));
-                }
-                SocketAddr::V6(end) => {
-                    state.write_u128(end.ip().to_bits());
-                    state.write_u16(end.port());
-                }
-            }
-        }
-    }
-}
-
 #[derive(Debug)]
 struct Flow {
     connection: Connection,
     client: SocketAddr,
     server: SocketAddr,
-    age: u64,
-    started_ns: u64,
+    /// From here its time is measured: its first packet, its hello after a dialogue in clear, or when it
+    /// was last found to be in such a dialogue.
+    since_ns: u64,
+    latest_ns: u64,
+    in_tls: bool,
+}
+
+impl Flow {
+    /// It talks in clear as yet, and has done so lately: whatever time it takes, no handshake is late.
+    fn in_clear(&self, since_ns: u64) -> bool {
+        let dialogue = self.connection.handshake().dialogue();
+        let spoken = dialogue.plaintext(Side::Client) + dialogue.plaintext(Side::Server) > 0;
+        spoken && !dialogue.begun() && self.latest_ns > since_ns
+    }
 }
 
 impl Table {
@@ -97,23 +85,23 @@ impl Table {
             self.stats.ignored_packets += 1;
             return;
         };
-        let ends = if source <= destination {
-            Ends(source, destination)
-        } else {
-            Ends(destination, source)
-        };
+        let ends = Ends::of(source, destination);
         let begins = segment.syn && segment.acknowledgement.is_none();
+        let mut found = self.flows.find(&ends);
         if begins
-            && let Some(flow) = self.flows.get(&ends)
-            && flow.connection.is_another(segment.sequence)
+            && let Some(slot) = found
+            && self.flows.at(slot).connection.is_another(segment.sequence)
         {
-            self.close(&ends, at_ns, Outcome::Incomplete);
+            self.close(slot, at_ns, Outcome::Incomplete);
+            found = None;
         }
-        if !self.flows.contains_key(&ends) && !self.begin(at_ns, ends, source, &segment) {
+        let Some(slot) = found.or_else(|| self.begin(at_ns, ends, source, destination, &segment))
+        else {
             self.stats.ignored_packets += 1;
             return;
-        }
-        let Some(flow) = self.flows.get_mut(&ends) else { return };
+        };
+        let flow = self.flows.at_mut(slot);
+        flow.latest_ns = at_ns;
         let side = if source == flow.client { Side::Client } else { Side::Server };
         let held = flow.connection.held_bytes();
         if !flow.connection.segment(at_ns, side, &segment) {
@@ -121,13 +109,12 @@ impl Table {
         }
         self.held_bytes = self.held_bytes + flow.connection.held_bytes() - held;
         if flow.connection.handshake().outcome().is_some() {
-            self.close(&ends, at_ns, Outcome::Incomplete);
+            self.close(slot, at_ns, Outcome::Incomplete);
+        } else if flow.connection.handshake().restarted() && !flow.in_tls {
+            (flow.in_tls, flow.since_ns) = (true, at_ns);
+            self.flows.renew(slot);
         }
-        while self.held_bytes > self.config.max_held_bytes {
-            let Some((_, &oldest)) = self.ages.first_key_value() else { break };
-            self.stats.evicted_flows += 1;
-            self.close(&oldest, at_ns, Outcome::Incomplete);
-        }
+        while self.held_bytes > self.config.max_held_bytes && self.evict(at_ns) {}
     }
 
     /// Whether [`packet`](Self::packet) would make nothing of a segment, for a caller that has read the
@@ -136,8 +123,7 @@ impl Table {
         if syn || begins(payload).is_some() {
             return false;
         }
-        let ends = if one <= other { Ends(one, other) } else { Ends(other, one) };
-        !self.flows.contains_key(&ends)
+        self.flows.find(&Ends::of(one, other)).is_none()
     }
 
     /// The next report, in the order in which handshakes ended.
@@ -148,29 +134,33 @@ impl Table {
     /// Gives up the handshakes whose time is over. Packets do it too; a live capture calls this
     /// when none come.
     pub fn expire(&mut self, now_ns: u64) {
-        let timeout = self.config.handshake_timeout.as_nanos() as u64;
-        while let Some((_, &ends)) = self.ages.first_key_value() {
-            let deadline = self.flows[&ends].started_ns.saturating_add(timeout);
+        while let Some(slot) = self.flows.oldest() {
+            let flow = self.flows.at_mut(slot);
+            let deadline = flow.since_ns.saturating_add(self.config.timeout_ns());
             if deadline > now_ns {
                 break;
             }
+            if flow.in_clear(flow.since_ns) {
+                flow.since_ns = now_ns;
+                self.flows.renew(slot);
+                continue;
+            }
             self.stats.expired_flows += 1;
-            self.close(&ends, deadline, Outcome::Timeout);
+            self.close(slot, deadline, Outcome::Timeout);
         }
     }
 
     /// When [`expire`](Self::expire) will next have something to do, in Unix nanoseconds.
     pub fn poll_timeout(&self) -> Option<u64> {
-        let (_, ends) = self.ages.first_key_value()?;
-        let timeout = self.config.handshake_timeout.as_nanos() as u64;
-        Some(self.flows[ends].started_ns.saturating_add(timeout))
+        let oldest = self.flows.at(self.flows.oldest()?);
+        Some(oldest.since_ns.saturating_add(self.config.timeout_ns()))
     }
 
     /// There are no more packets: reports every handshake that is not over as incomplete, its last
     /// silence reaching to the last packet of all.
     pub fn finish(&mut self) {
-        while let Some((_, &ends)) = self.ages.first_key_value() {
-            self.close(&ends, self.latest_ns, Outcome::Incomplete);
+        while let Some(slot) = self.flows.oldest() {
+            self.close(slot, self.latest_ns, Outcome::Incomplete);
         }
     }
 
@@ -179,7 +169,7 @@ impl Table {
         self.stats
     }
 
-    /// Bytes kept of them: segments ahead of holes, hellos that are not whole.
+    /// Bytes on the heap for the connections followed now: segments ahead of holes, hellos, timelines.
     pub fn held_bytes(&self) -> usize {
         self.held_bytes
     }
@@ -191,42 +181,60 @@ impl Table {
 
     /// No connection is followed now.
     pub fn is_empty(&self) -> bool {
-        self.flows.is_empty()
+        self.flows.len() == 0
     }
 
-    fn begin(&mut self, at_ns: u64, ends: Ends, source: SocketAddr, first: &Segment<'_>) -> bool {
-        let Some(side) = sender(first) else { return false };
-        let other = if source == ends.0 { ends.1 } else { ends.0 };
+    fn begin(
+        &mut self,
+        at_ns: u64,
+        ends: Ends,
+        source: SocketAddr,
+        destination: SocketAddr,
+        first: &Segment<'_>,
+    ) -> Option<u32> {
+        let side = sender(first)?;
         let (client, server) = match side {
-            Side::Client => (source, other),
-            Side::Server => (other, source),
+            Side::Client => (source, destination),
+            Side::Server => (destination, source),
         };
         let ports = &self.config.server_ports;
         if !(ports.is_empty() || ports.contains(&server.port())) {
-            return false;
+            return None;
         }
-        while self.flows.len() >= self.config.max_flows {
-            let Some((_, &oldest)) = self.ages.first_key_value() else { break };
-            self.stats.evicted_flows += 1;
-            self.close(&oldest, at_ns, Outcome::Incomplete);
+        if !first.syn {
+            let hash = self.flows.hash(&ends);
+            if self.closed.sent_again(hash, at_ns, side, first.sequence) {
+                return None;
+            }
         }
+        while self.flows.len() >= self.config.max_flows && self.evict(at_ns) {}
         let connection = Connection::new(&self.config);
-        let age = self.next_age;
-        self.next_age += 1;
         self.stats.flows += 1;
-        self.ages.insert(age, ends);
-        self.flows.insert(ends, Flow { connection, client, server, age, started_ns: at_ns });
+        let flow =
+            Flow { connection, client, server, since_ns: at_ns, latest_ns: at_ns, in_tls: false };
+        Some(self.flows.insert(ends, flow))
+    }
+
+    /// The oldest connection gives way.
+    fn evict(&mut self, at_ns: u64) -> bool {
+        let Some(oldest) = self.flows.oldest() else { return false };
+        self.stats.evicted_flows += 1;
+        self.close(oldest, at_ns, Outcome::Incomplete);
         true
     }
 
     /// Takes a connection out and reports it if it was TLS, or on a port that should be.
-    fn close(&mut self, ends: &Ends, at_ns: u64, outcome: Outcome) {
-        let Some(flow) = self.flows.remove(ends) else { return };
-        self.ages.remove(&flow.age);
+    fn close(&mut self, slot: u32, at_ns: u64, outcome: Outcome) {
+        let Some((ends, flow)) = self.flows.remove(slot) else { return };
         self.held_bytes -= flow.connection.held_bytes();
+        let reached = flow.connection.reached();
         let mut handshake = flow.connection.into_handshake();
         handshake.end(at_ns, outcome);
-        if handshake.dialogue().begun() || !self.config.server_ports.is_empty() {
+        let begun = handshake.dialogue().begun();
+        if begun {
+            self.closed.note(self.flows.hash(&ends), at_ns, reached);
+        }
+        if begun || !self.config.server_ports.is_empty() {
             self.reports.push_back(handshake.report(Some(flow.client), Some(flow.server)));
         }
     }

@@ -53,6 +53,13 @@ impl What {
             Self::Rst => "RST",
         }
     }
+
+    /// What a packet is called that brought both: the first thing that is more than the rest of a
+    /// flight.
+    pub(crate) fn and(self, more: What) -> What {
+        let rest = |what| matches!(what, What::ClientFlight | What::ServerFlight);
+        if self == What::Other || rest(self) && !rest(more) { more } else { self }
+    }
 }
 
 impl fmt::Display for What {
@@ -103,6 +110,10 @@ pub struct Timeline {
 impl Timeline {
     /// Notes an event, or counts it if there are [`Timeline::MAX_EVENTS`] already.
     pub fn push(&mut self, event: Event) {
+        if self.events.capacity() == 0 {
+            // Once for nearly every handshake, so that its packets do not allocate.
+            self.events.reserve_exact(USUAL_EVENTS);
+        }
         if self.events.len() < Self::MAX_EVENTS {
             self.events.push(event);
         } else {
@@ -128,6 +139,11 @@ impl Timeline {
         &self.events
     }
 
+    /// Bytes on the heap.
+    pub fn held_bytes(&self) -> usize {
+        self.events.capacity() * size_of::<Event>()
+    }
+
     /// Events beyond the limit, which were counted only.
     pub fn omitted(&self) -> u64 {
         self.omitted
@@ -136,6 +152,9 @@ impl Timeline {
     /// The most events kept: a handshake has about twelve, a long certificate chain thirty.
     pub const MAX_EVENTS: usize = 96;
 }
+
+/// Room for the packets and acknowledgements of most handshakes.
+const USUAL_EVENTS: usize = 24;
 
 #[cfg(test)]
 mod tests {

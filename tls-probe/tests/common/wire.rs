@@ -32,21 +32,28 @@ fn extension(kind: u16, data: &[u8]) -> Vec<u8> {
 /// A ClientHello for `probe.example` that offers TLS 1.3 and 1.2, `padding` bytes longer than it
 /// need be, as a post-quantum share makes it.
 pub fn client_hello(padding: usize) -> Vec<u8> {
+    client_hello_with(&[], &[(51, &vec![0; padding])])
+}
+
+/// The same with this session and these extensions besides.
+pub fn client_hello_with(session: &[u8], more: &[(u16, &[u8])]) -> Vec<u8> {
     let name = b"probe.example";
     let mut sni = ((name.len() + 3) as u16).to_be_bytes().to_vec();
     sni.push(0);
     sni.extend((name.len() as u16).to_be_bytes());
     sni.extend(name);
-    let extensions = [
+    let mut extensions = [
         extension(0, &sni),
         extension(43, &[4, 3, 4, 3, 3]),
         extension(16, &[0, 3, 2, b'h', b'2']),
-        extension(51, &vec![0; padding]),
     ]
     .concat();
+    extensions.extend(more.iter().flat_map(|(kind, data)| extension(*kind, data)));
     let mut body = vec![3, 3];
     body.extend([7; 32]);
-    body.extend([0, 0, 4, 0x13, 0x01, 0xc0, 0x2f, 1, 0]);
+    body.push(session.len() as u8);
+    body.extend(session);
+    body.extend([0, 4, 0x13, 0x01, 0xc0, 0x2f, 1, 0]);
     body.extend((extensions.len() as u16).to_be_bytes());
     body.extend(extensions);
     message(1, &body)
@@ -64,6 +71,24 @@ pub fn server_hello(tls13: bool) -> Vec<u8> {
     }
     message(2, &body)
 }
+
+/// A ServerHello that chooses TLS 1.3, with this random and these extensions besides.
+pub fn hello13(random: &[u8; 32], more: &[(u16, &[u8])]) -> Vec<u8> {
+    let mut extensions = extension(43, &[3, 4]);
+    extensions.extend(more.iter().flat_map(|(kind, data)| extension(*kind, data)));
+    let mut body = vec![3, 3];
+    body.extend(random);
+    body.extend([0, 0x13, 0x01, 0]);
+    body.extend((extensions.len() as u16).to_be_bytes());
+    body.extend(extensions);
+    message(2, &body)
+}
+
+/// The random of a HelloRetryRequest (RFC 8446 §4.1.3).
+pub const RETRY: [u8; 32] = [
+    0xcf, 0x21, 0xad, 0x74, 0xe5, 0x9a, 0x61, 0x11, 0xbe, 0x1d, 0x8c, 0x02, 0x1e, 0x65, 0xb8, 0x91,
+    0xc2, 0xa2, 0x11, 0x16, 0x7a, 0xbb, 0x8c, 0x5e, 0x07, 0x9e, 0x09, 0xe2, 0xc8, 0xa8, 0x33, 0x9c,
+];
 
 /// ServerHello and an encrypted flight of TLS 1.3 of `certificate` bytes.
 pub fn flight13(certificate: usize) -> Vec<u8> {
@@ -100,11 +125,13 @@ pub struct Play {
     pub table: Table,
     next: [u32; 2],
     identification: u16,
+    /// The receive window that segments announce.
+    pub window: u16,
     pub frame: Vec<u8>,
 }
 
 /// `C` or `S`.
-#[derive(Clone, Copy, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub enum From {
     C,
     S,
@@ -114,7 +141,13 @@ impl Play {
     pub fn new(config: Config) -> Self {
         // The client's sequence wraps within its first bytes.
         let next = [u32::MAX - 20, 77];
-        Self { table: Table::new(config), next, identification: 0, frame: Vec::new() }
+        Self {
+            table: Table::new(config),
+            next,
+            identification: 0,
+            window: 0xffff,
+            frame: Vec::new(),
+        }
     }
 
     /// SYN at 0, SYN-ACK at once, ACK after a round trip.
@@ -161,6 +194,7 @@ impl Play {
         self.identification += 1;
         let acknowledgement = if flags & ACK != 0 { other } else { 0 };
         self.frame = frame(from, flags, sequence, acknowledgement, self.identification, payload);
+        self.frame[48..50].copy_from_slice(&self.window.to_be_bytes());
         self.again(at_ns);
     }
 

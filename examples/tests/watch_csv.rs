@@ -2,6 +2,7 @@
 
 mod common;
 
+use std::fmt::Write as _;
 use std::io::Write as _;
 use std::process::{Command, Stdio};
 
@@ -13,11 +14,8 @@ fn series(rows: usize) -> String {
     let mut text = String::from("timestamp,value\n");
     for i in 0..rows {
         let value = if i == 800 { 90.0 } else { 10.0 + (i * 7_919 % 101) as f64 / 50.0 };
-        text += &format!(
-            "{},{}\n",
-            1_397_114_100 + i * 300,
-            if i == 500 { String::new() } else { value.to_string() }
-        );
+        let value = if i == 500 { String::new() } else { value.to_string() };
+        writeln!(text, "{},{value}", 1_397_114_100 + i * 300).expect("writing to a string");
     }
     text
 }

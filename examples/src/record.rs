@@ -59,6 +59,9 @@ pub struct Args {
     /// Disk space for the flights; the oldest make room
     #[arg(long, value_name = "SIZE", default_value = "1GiB")]
     pub quota: ByteSize,
+    /// Space that stays free on the file system; the oldest flights make room for it
+    #[arg(long, value_name = "SIZE", default_value = "0B")]
+    pub min_free: ByteSize,
     /// Which packets to keep, in tcpdump's words
     #[arg(long, value_name = "BPF", default_value = "tcp")]
     pub filter: String,
@@ -146,7 +149,11 @@ pub fn run(args: &Args) -> Result<()> {
     let sizes = Config::default().bytes(args.ring.as_u64() as usize).producers(threads);
     let (ring, producers) =
         Ring::new(&sizes).with_context(|| format!("cannot make a ring of {}", args.ring))?;
-    let quota = Quota { max_bytes: args.quota.as_u64(), ..Quota::default() };
+    let quota = Quota {
+        max_bytes: args.quota.as_u64(),
+        min_free_bytes: args.min_free.as_u64(),
+        ..Quota::default()
+    };
     let flights = FlightFolder::open(&args.out, quota, facts)?;
     let (slow_to, slow_from) = crossbeam_channel::bounded(4096);
     let shared = Arc::new(Shared::default());

@@ -50,6 +50,31 @@ impl<S: Snaplen> Tap<S> {
         self.push_parsed(packet.as_ref(), frame)
     }
 
+    /// Puts every frame of any source into the ring, and says how many were not taken. What refused
+    /// them is counted by the ring ([`Stats`](crate::Stats)).
+    ///
+    /// ```
+    /// use ring_capture::{Config, Direction, Frame, LinkType, Ring, Tap};
+    ///
+    /// let (ring, mut producers) = Ring::new(&Config::default().bytes(4 << 20))?;
+    /// let lines = ["a line", "and another"];
+    /// let frames = (1..).zip(lines).map(|(at, line)| Frame {
+    ///     timestamp_ns: at,
+    ///     original_len: line.len() as u32,
+    ///     link: LinkType::Raw,
+    ///     interface: 0,
+    ///     direction: Direction::Unknown,
+    ///     bytes: line.as_bytes(),
+    /// });
+    /// assert_eq!(Tap::new(producers.remove(0)).push_all(frames), 0);
+    /// assert_eq!(ring.stats().pushed, 2);
+    /// # Ok::<(), ring_capture::ConfigError>(())
+    /// ```
+    pub fn push_all<'f>(&mut self, frames: impl IntoIterator<Item = Frame<'f>>) -> u64 {
+        let refused = frames.into_iter().filter(|frame| self.push(frame).is_err());
+        refused.count() as u64
+    }
+
     /// [`push`](Self::push) for a caller that has parsed the frame already; `None` is for one
     /// without a flow.
     ///

@@ -21,7 +21,7 @@ struct Recorder {
 #[derive(Debug, Subcommand)]
 enum Task {
     Demo(demo::Args),
-    Run(record::Args),
+    Run(Box<record::Args>),
     Replay(replay::Args),
 }
 

@@ -327,6 +327,8 @@ impl Dialogue {
 
     fn alarm(&mut self, side: Side, piece: &Piece<'_>, told: &mut What) {
         *told = told.and(What::Alert);
+        // An alert is an answer too.
+        self.client_began_flight |= side == Side::Client && self.server_hello;
         let alert = self.voices[side as usize].alert(side, piece);
         self.alert = self.alert.or(alert);
     }

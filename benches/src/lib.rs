@@ -5,5 +5,6 @@ pub mod clock;
 pub mod memory;
 pub mod rings;
 pub mod frames;
+pub mod mix;
 pub mod wire;
 pub mod soak;

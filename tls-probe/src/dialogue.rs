@@ -4,8 +4,8 @@
 //! It knows no time. The handshake is complete
 //! - in TLS 1.3, with the client's Finished: encrypted, so it is the client's first encrypted
 //!   record after the ServerHello. With early data on offer, whose records look the same, it is
-//!   the first of exactly the length a Finished has under the chosen suite. A record too short for
-//!   a Finished is an encrypted alert;
+//!   the first of exactly the length a Finished has under the chosen suite. A record of an alert's
+//!   length is an alert; another one too short for a Finished is a part of what comes before it;
 //! - up to TLS 1.2, with the second of the two Finished messages: the encrypted handshake record
 //!   that follows a ChangeCipherSpec. Last to send it is the server in a full handshake, the
 //!   client in a resumed one.
@@ -327,6 +327,8 @@ impl Dialogue {
 
     fn alarm(&mut self, side: Side, piece: &Piece<'_>, told: &mut What) {
         *told = told.and(What::Alert);
+        // An alert is an answer too.
+        self.client_began_flight |= side == Side::Client && self.server_hello;
         let alert = self.voices[side as usize].alert(side, piece);
         self.alert = self.alert.or(alert);
     }
@@ -356,9 +358,11 @@ impl Dialogue {
                 self.voices[side as usize].like_an_alert = sealed.like_an_alert(piece.length);
             }
             Side::Client if self.early_data && !sealed.bare_finished(piece.length) => {}
-            Side::Client if sealed.no_finished(piece.length) => {
+            Side::Client if sealed.like_an_alert(piece.length) => {
                 self.alert.get_or_insert(Alert { side, description: None });
             }
+            // A Certificate without one in it, or a part of a message: more will come.
+            Side::Client if sealed.no_finished(piece.length) => {}
             Side::Client => self.finished(side),
         }
     }

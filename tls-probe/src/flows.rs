@@ -6,35 +6,44 @@
 use std::{
     collections::{HashMap, hash_map::Entry},
     hash::{BuildHasher as _, Hash, Hasher},
-    net::SocketAddr,
+    net::{IpAddr, SocketAddr},
 };
 
-/// The two ends of a connection, the smaller first.
+/// The two ends of a connection, the smaller first: addresses (IPv4 ones as IPv6 maps them, RFC 4291
+/// §2.5.5.2) and ports.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Ends(SocketAddr, SocketAddr);
+pub(crate) struct Ends([(u128, u16); 2]);
 
 impl Ends {
     pub(crate) fn of(one: SocketAddr, other: SocketAddr) -> Self {
-        if one <= other { Self(one, other) } else { Self(other, one) }
+        let [one, other] = [one, other].map(|end| (bits(end.ip()), end.port()));
+        Self(if one <= other { [one, other] } else { [other, one] })
+    }
+}
+
+fn bits(address: IpAddr) -> u128 {
+    match address {
+        IpAddr::V4(address) => MAPPED | u128::from(address.to_bits()),
+        IpAddr::V6(address) => address.to_bits(),
     }
 }
 
 impl Hash for Ends {
     /// In as few words as there are: the hasher, keyed against floods, charges for each.
     fn hash<H: Hasher>(&self, state: &mut H) {
-        for end in [self.0, self.1] {
-            match end {
-                SocketAddr::V4(end) => {
-                    state.write_u64(u64::from(end.ip().to_bits()) << 16 | u64::from(end.port()));
-                }
-                SocketAddr::V6(end) => {
-                    state.write_u128(end.ip().to_bits());
-                    state.write_u16(end.port());
-                }
+        for (address, port) in self.0 {
+            if address >> 32 == MAPPED >> 32 {
+                state.write_u64((address as u64) << 16 | u64::from(port));
+            } else {
+                state.write_u128(address);
+                state.write_u16(port);
             }
         }
     }
 }
+
+/// `::ffff:0:0`.
+const MAPPED: u128 = 0xffff_0000_0000;
 
 /// Connections by their ends and by their age.
 #[derive(Debug)]

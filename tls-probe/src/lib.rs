@@ -33,6 +33,8 @@ pub mod schedule;
 #[cfg(feature = "passive")]
 pub mod connection;
 #[cfg(feature = "passive")]
+mod datagram;
+#[cfg(feature = "passive")]
 pub mod link;
 #[cfg(feature = "passive")]
 mod flows;

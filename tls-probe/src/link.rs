@@ -1,10 +1,8 @@
 //! From a captured frame to a TCP segment, without allocating. Frames may be cut short.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::SocketAddr;
 
-use etherparse::{EtherType, LaxNetSlice, LaxSlicedPacket, LenSource, TransportSlice};
-
-use crate::connection::Segment;
+use crate::{connection::Segment, datagram::Datagram};
 
 /// What a capture's frames begin with.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -49,73 +47,121 @@ pub struct Frame<'a> {
 }
 
 /// Reads a frame of which `captured` is what the capture kept and `original_len` what it was long.
-/// `None` for anything but TCP over IP, for fragments, and where the headers are cut off.
+/// `None` for anything but TCP over IP, for fragments but the first, and where the headers are cut off.
 pub fn decode(link: LinkType, captured: &[u8], original_len: u32) -> Option<Frame<'_>> {
-    let packet = match link {
-        LinkType::Ethernet => LaxSlicedPacket::from_ethernet(captured).ok()?,
-        LinkType::RawIp => LaxSlicedPacket::from_ip(captured).ok()?,
-        LinkType::BsdLoopback => LaxSlicedPacket::from_ip(captured.get(4..)?).ok()?,
-        LinkType::LinuxSll => cooked(captured, 14, 16)?,
-        LinkType::LinuxSll2 => cooked(captured, 0, 20)?,
-    };
-    let TransportSlice::Tcp(tcp) = packet.transport? else { return None };
-    let cut = (original_len as usize).saturating_sub(captured.len());
-    let (source, destination, length, identification) = match packet.net? {
-        LaxNetSlice::Ipv4(ip) => {
-            let header = ip.header();
-            let extensions = ip.extensions().auth.map_or(0, |auth| auth.slice().len());
-            let declared = usize::from(header.total_len());
-            let length = ip_payload(ip.payload(), cut, || {
-                declared.saturating_sub(header.slice().len() + extensions)
-            });
-            let ends = (header.source_addr().into(), header.destination_addr().into());
-            (ends.0, ends.1, length, header.identification())
-        }
-        LaxNetSlice::Ipv6(ip) => {
-            let header = ip.header();
-            let declared = usize::from(header.payload_length());
-            let length = ip_payload(ip.payload(), cut, || {
-                declared.saturating_sub(ip.extensions().slice().len())
-            });
-            let ends: (IpAddr, IpAddr) =
-                (header.source_addr().into(), header.destination_addr().into());
-            (ends.0, ends.1, length, 0)
-        }
-        LaxNetSlice::Arp(_) => return None,
-    };
+    let original_len = captured.len().max(original_len as usize);
+    let ip = Datagram::parse(captured, network_layer(link, captured)?, original_len)?;
+    let tcp: &[u8; 20] = captured.get(ip.at..)?.first_chunk()?;
+    let header_len = usize::from(tcp[12] >> 4) * 4;
+    let payload_at = ip.at + header_len;
+    if header_len < tcp.len() || payload_at > ip.end {
+        return None;
+    }
+    let half = |at: usize| u16::from_be_bytes([tcp[at], tcp[at + 1]]);
+    let word = |at: usize| u32::from_be_bytes([tcp[at], tcp[at + 1], tcp[at + 2], tcp[at + 3]]);
+    let flag = |bit: u8| tcp[13] & bit != 0;
     let segment = Segment {
-        sequence: tcp.sequence_number(),
-        acknowledgement: tcp.ack().then(|| tcp.acknowledgment_number()),
-        syn: tcp.syn(),
-        fin: tcp.fin(),
-        rst: tcp.rst(),
-        payload: tcp.payload(),
-        length: length.saturating_sub(tcp.header_slice().len()),
-        stamp: [tcp.window_size(), tcp.checksum(), identification],
+        sequence: word(4),
+        acknowledgement: flag(ACK).then(|| word(8)),
+        syn: flag(SYN),
+        fin: flag(FIN),
+        rst: flag(RST),
+        // Ethernet pads a short frame behind the end.
+        payload: captured.get(payload_at..ip.end.min(captured.len())).unwrap_or_default(),
+        length: ip.end - payload_at,
+        stamp: [half(14), half(16), ip.identification],
     };
     Some(Frame {
-        source: SocketAddr::new(source, tcp.source_port()),
-        destination: SocketAddr::new(destination, tcp.destination_port()),
+        source: SocketAddr::new(ip.source, half(0)),
+        destination: SocketAddr::new(ip.destination, half(2)),
         segment,
     })
 }
 
-/// The length of what the IP header carries. Where a sending host left segmentation to its card,
-/// the header's length is zero and the frame's own counts.
-fn ip_payload(
-    payload: &etherparse::LaxIpPayloadSlice<'_>,
-    cut: usize,
-    declared: impl FnOnce() -> usize,
-) -> usize {
-    match (payload.len_source, payload.incomplete) {
-        (LenSource::Slice, false) => payload.payload.len() + cut,
-        (_, false) => payload.payload.len(),
-        (_, true) => declared(),
+/// Where the IP header begins.
+fn network_layer(link: LinkType, frame: &[u8]) -> Option<usize> {
+    let (mut at, len) = match link {
+        LinkType::RawIp => return Some(0),
+        LinkType::BsdLoopback => return Some(4),
+        LinkType::Ethernet => (12, 14),
+        LinkType::LinuxSll => (14, 16),
+        LinkType::LinuxSll2 => (0, 20),
+    };
+    let ether_type = |at: usize| Some(u16::from_be_bytes(*frame.get(at..)?.first_chunk()?));
+    let mut end = len;
+    for _ in 0..=MAX_TAGS {
+        match ether_type(at)? {
+            IPV4 | IPV6 => return Some(end),
+            // Behind a tag's two bytes comes the type of what it is about.
+            VLAN | SERVICE_VLAN | OLD_SERVICE_VLAN => (at, end) = (end + 2, end + 4),
+            _ => return None,
+        }
     }
+    None
 }
 
-fn cooked(captured: &[u8], protocol: usize, header: usize) -> Option<LaxSlicedPacket<'_>> {
-    let kind = captured.get(protocol..protocol + 2)?;
-    let kind = EtherType(u16::from_be_bytes([kind[0], kind[1]]));
-    Some(LaxSlicedPacket::from_ether_type(kind, captured.get(header..)?))
+const FIN: u8 = 1;
+const SYN: u8 = 2;
+const RST: u8 = 4;
+const ACK: u8 = 16;
+
+const IPV4: u16 = 0x0800;
+const IPV6: u16 = 0x86dd;
+const VLAN: u16 = 0x8100;
+const SERVICE_VLAN: u16 = 0x88a8;
+const OLD_SERVICE_VLAN: u16 = 0x9100;
+/// Two tags are usual, four more than anybody has.
+const MAX_TAGS: usize = 4;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A segment of five bytes over IPv4, padded as Ethernet does.
+    fn packet() -> Vec<u8> {
+        let mut out = vec![0x45, 0, 0, 45, 0, 7, 0x40, 0, 64, 6, 0, 0, 192, 0, 2, 1, 192, 0, 2, 2];
+        out.extend([0xc3, 0x50, 1, 0xbb, 0, 0, 0, 9, 0, 0, 0, 8, 0x50, 0x18, 1, 0, 0, 5, 0, 0]);
+        out.extend(b"hello\0");
+        out
+    }
+
+    #[test]
+    fn every_link_leads_to_the_segment() {
+        let tagged = [&[2; 12][..], &[0x88, 0xa8, 0, 5, 0x81, 0, 0, 6, 8, 0]].concat();
+        for (link, header) in [
+            (LinkType::Ethernet, [&[2; 12][..], &[8, 0]].concat()),
+            (LinkType::Ethernet, tagged),
+            (LinkType::RawIp, vec![]),
+            (LinkType::BsdLoopback, vec![2, 0, 0, 0]),
+            (LinkType::LinuxSll, [&[0; 14][..], &[8, 0]].concat()),
+            (LinkType::LinuxSll2, [&[8, 0][..], &[0; 18]].concat()),
+            (LinkType::LinuxSll2, [&[0x81, 0][..], &[0; 18], &[0, 5, 8, 0]].concat()),
+        ] {
+            let bytes = [header, packet()].concat();
+            let frame = decode(link, &bytes, bytes.len() as u32).expect("TCP");
+            assert_eq!(frame.source, "192.0.2.1:50000".parse().unwrap(), "{link:?}");
+            assert_eq!(frame.destination, "192.0.2.2:443".parse().unwrap());
+            let segment = frame.segment;
+            assert_eq!((segment.payload, segment.length), (&b"hello"[..], 5));
+            assert_eq!((segment.sequence, segment.acknowledgement), (9, Some(8)));
+            assert_eq!(segment.stamp, [0x100, 5, 7]);
+            assert!(!(segment.syn || segment.fin || segment.rst));
+            for cut in 0..bytes.len() {
+                let cut_off = decode(link, &bytes[..cut], bytes.len() as u32);
+                let headers = bytes.len() - 6;
+                assert_eq!(cut_off.is_some(), cut >= headers, "{link:?} cut at {cut}");
+                assert!(cut_off.is_none_or(|frame| frame.segment.length == 5));
+            }
+        }
+    }
+
+    #[test]
+    fn lengths_that_lie_are_refused() {
+        let mut bytes = packet();
+        bytes[3] = 39;
+        assert!(decode(LinkType::RawIp, &bytes, 46).is_none(), "shorter than its headers");
+        bytes = packet();
+        bytes[32] = 0x40;
+        assert!(decode(LinkType::RawIp, &bytes, 46).is_none(), "a TCP header of 16 bytes");
+    }
 }

@@ -107,6 +107,14 @@ fn a_client_certificate_is_part_of_the_clients_flight() {
 }
 
 #[test]
+fn a_client_without_the_certificate_asked_for_says_so_in_tls13_too() {
+    // Certificate (eight bytes) and Finished in records of their own, as OpenSSL does it.
+    let empty = [record(23, &[0; 25]), record(23, &[0; 53])].concat();
+    let report = play(&[(C, client_hello(0)), (S, flight13(900)), (C, empty)]);
+    assert_eq!((report.outcome, report.alert), (Outcome::Established, None));
+}
+
+#[test]
 fn whoever_sends_an_alert_is_named() {
     let refused = |flights: &[(From, Vec<u8>)]| {
         let report = play(flights);

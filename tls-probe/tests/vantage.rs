@@ -119,3 +119,98 @@ fn without_the_tcp_handshake_the_capture_is_taken_to_be_beside_the_server() {
     play.data(412 * MS, C, &finished13());
     assert_eq!(play.report().verdict, Verdict::Client);
 }
+
+/// One handshake with a round trip of 10 ms, seen beside `near`, in which `stall` happens.
+fn stalled(near: Vantage, vantage: Vantage, stall: Stall, length_ns: u64) -> Report {
+    play((5 * MS, 0), near, 1, (stall, length_ns), vantage)
+}
+
+/// The server's flight is lost on its way, sent again after 300 ms, and acknowledged.
+fn lost(near: Vantage, vantage: Vantage) -> Report {
+    let play = Play::new(Config::default().vantage(vantage));
+    let mut path = Path { one_way_ns: 5 * MS, jitter_ns: 0, near, state: 0, play };
+    let at = path.send(0, C, SYN, &[]);
+    let at = path.send(at, S, SYN | ACK, &[]);
+    path.send(at, C, ACK, &[]);
+    let at = path.send(at, C, ACK, &client_hello(0));
+    let (first, second) = (flight13(2_000), flight13(700));
+    let (first, second) = (&first[..1_000], &second[..700]);
+    if near == Vantage::Server {
+        // It leaves, and is lost beyond the capture.
+        path.send(at, S, ACK, first);
+        path.send(at, S, ACK, second);
+        path.send(at + 12 * MS, C, ACK, &[]);
+        let sequence = path.play.sequence(S, first.len() + second.len());
+        path.play.segment(at + 300 * MS, S, ACK, sequence, first);
+    } else {
+        // The capture never sees it, but what comes behind it.
+        let sequence = path.play.lose(S, first);
+        path.send(at, S, ACK, second);
+        path.send(at + 5 * MS, C, ACK, &[]);
+        path.play.segment(at + 305 * MS, S, ACK, sequence, first);
+    }
+    path.send(at + 306 * MS, C, ACK, &[]);
+    path.send(at + 307 * MS, C, ACK, &finished13());
+    path.play.table.finish();
+    path.play.report()
+}
+
+#[test]
+fn every_verdict_from_every_vantage() {
+    for near in [Vantage::Client, Vantage::Server] {
+        for vantage in [near, Vantage::Auto] {
+            for (stall, verdict, who) in [
+                (Stall::Nobody, Verdict::None, "no silence"),
+                (Stall::ClientBeforeHello, Verdict::Client, "the client said nothing"),
+                (Stall::Server, Verdict::Server, "the server"),
+                (Stall::ClientBeforeFinished, Verdict::Client, "the client"),
+            ] {
+                let report = stalled(near, vantage, stall, 250 * MS);
+                assert_eq!(report.verdict, verdict, "{near:?} {vantage:?} {stall:?} {report:#?}");
+                assert!(report.because.starts_with(who), "{}", report.because);
+                let idle = [report.idle.client, report.idle.server];
+                let to_blame = match verdict {
+                    Verdict::Client => Some(0),
+                    Verdict::Server => Some(1),
+                    _ => None,
+                };
+                for (side, idle) in idle.into_iter().enumerate() {
+                    let want = if to_blame == Some(side) { 250 } else { 0 };
+                    assert_eq!(idle.as_millis(), want, "{near:?} {vantage:?} {stall:?}");
+                }
+                // The silent side is remote, and its host has acknowledged what it did not answer.
+                let remote = match near {
+                    Vantage::Client => Stall::Server,
+                    _ => Stall::ClientBeforeFinished,
+                };
+                if stall == remote {
+                    assert!(report.because.contains("(one round trip)"), "{}", report.because);
+                }
+            }
+            let report = lost(near, vantage);
+            assert_eq!(report.verdict, Verdict::Network, "{near:?} {vantage:?} {report:#?}");
+            assert!(report.because.starts_with("a packet was lost"), "{}", report.because);
+        }
+    }
+}
+
+#[test]
+fn a_client_whose_first_acknowledgement_is_its_hello_is_seen_from_the_right_end() {
+    for near in [Vantage::Client, Vantage::Server] {
+        let play = Play::new(Config::default().vantage(Vantage::Auto));
+        let mut path = Path { one_way_ns: 5 * MS, jitter_ns: 0, near, state: 0, play };
+        let at = path.send(0, C, SYN, &[]);
+        let at = path.send(at, S, SYN | ACK, &[]);
+        let at = path.send(at, C, ACK, &client_hello(0));
+        let at = path.send(at, S, ACK, &flight13(900));
+        path.send(at, C, ACK, &[]);
+        path.send(at + 300 * MS, C, ACK, &finished13());
+        path.play.table.finish();
+        let report = path.play.report();
+        assert_eq!(report.verdict, Verdict::Client, "{near:?} {report:#?}");
+        assert_eq!(report.rtt, Some(Duration::from_millis(10)), "{near:?}");
+        // Beside the server the round trip is known only later: the hello's stays with the client.
+        let hello = if near == Vantage::Server { 10 } else { 0 };
+        assert_eq!(report.idle.client.as_millis(), 300 + hello, "{near:?} {report:#?}");
+    }
+}

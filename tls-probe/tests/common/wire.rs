@@ -183,6 +183,11 @@ impl Play {
         sequence
     }
 
+    /// The sequence number that lies so many bytes back.
+    pub fn sequence(&self, from: From, back: usize) -> u32 {
+        self.next[from as usize].wrapping_sub(back as u32)
+    }
+
     /// Sends the last bytes of a side once more.
     pub fn resend(&mut self, at_ns: u64, from: From, payload: &[u8]) {
         let sequence = self.next[from as usize].wrapping_sub(payload.len() as u32);

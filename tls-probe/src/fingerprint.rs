@@ -107,7 +107,9 @@ fn join(text: &mut String, numbers: impl Iterator<Item = u16>) {
 
 fn hex(bytes: &[u8]) -> String {
     let mut out = String::with_capacity(bytes.len() * 2);
-    bytes.iter().for_each(|byte| push_hex(&mut out, *byte));
+    for byte in bytes {
+        push_hex(&mut out, *byte);
+    }
     out
 }
 

@@ -194,7 +194,8 @@ fn stopped_by_a_signal_it_ends_whole_and_with_0() {
 
 fn fetch(address: SocketAddr, path: &str) -> String {
     let mut stream = TcpStream::connect(address).expect("it listens");
-    write!(stream, "GET {path} HTTP/1.1\r\nHost: probe\r\n\r\n").expect("sent");
+    write!(stream, "GET {path} HTTP/1.1\r\nConnection: close\r\nHost: probe\r\n\r\n")
+        .expect("sent");
     let mut answer = String::new();
     stream.read_to_string(&mut answer).expect("text");
     answer

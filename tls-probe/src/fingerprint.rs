@@ -91,7 +91,9 @@ fn listed(numbers: &[u16]) -> String {
         if index > 0 {
             out.push(',');
         }
-        number.to_be_bytes().into_iter().for_each(|byte| push_hex(&mut out, byte));
+        for byte in number.to_be_bytes() {
+            push_hex(&mut out, byte);
+        }
     }
     out
 }

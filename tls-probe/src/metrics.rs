@@ -3,7 +3,9 @@
 //! Whoever collects reports calls [`publish`] for each and [`publish_table`] now and then, and names the
 //! metrics once with [`describe`].
 
-use metrics::{Unit, counter, describe_counter, describe_histogram, histogram};
+use metrics::{
+    Unit, counter, describe_counter, describe_gauge, describe_histogram, gauge, histogram,
+};
 
 use crate::report::Report;
 
@@ -17,6 +19,8 @@ pub fn describe() {
     describe_counter!(LEFT_OUT, Unit::Count, "Packets left out of account, by reason");
     describe_counter!(FLOWS, Unit::Count, "Connections begun");
     describe_counter!(GIVEN_UP, Unit::Count, "Connections given up unfinished, by reason");
+    describe_gauge!(FOLLOWED, Unit::Count, "Connections followed now");
+    describe_gauge!(HELD, Unit::Bytes, "Bytes on the heap for the connections followed now");
 }
 
 /// Publishes one handshake.
@@ -43,7 +47,7 @@ pub fn publish(report: &Report) {
     counter!(VERDICTS, "verdict" => report.verdict.label()).increment(1);
 }
 
-/// Publishes what a table has counted.
+/// Publishes what a table has counted, and what it holds.
 #[cfg(feature = "passive")]
 pub fn publish_table(stats: &crate::table::Stats) {
     counter!(PACKETS).absolute(stats.packets);
@@ -52,6 +56,8 @@ pub fn publish_table(stats: &crate::table::Stats) {
     counter!(FLOWS).absolute(stats.flows);
     counter!(GIVEN_UP, "reason" => "evicted").absolute(stats.evicted_flows);
     counter!(GIVEN_UP, "reason" => "expired").absolute(stats.expired_flows);
+    gauge!(FOLLOWED).set(stats.followed_flows as f64);
+    gauge!(HELD).set(stats.held_bytes as f64);
 }
 
 const PHASE: &str = "tls_probe_phase_duration_seconds";
@@ -62,3 +68,5 @@ const PACKETS: &str = "tls_probe_packets_total";
 const LEFT_OUT: &str = "tls_probe_left_out_packets_total";
 const FLOWS: &str = "tls_probe_flows_total";
 const GIVEN_UP: &str = "tls_probe_given_up_flows_total";
+const FOLLOWED: &str = "tls_probe_followed_flows";
+const HELD: &str = "tls_probe_held_bytes";

@@ -45,6 +45,10 @@ pub struct Stats {
     pub evicted_flows: u64,
     /// Connections given up because their time was over.
     pub expired_flows: u64,
+    /// Connections followed now.
+    pub followed_flows: usize,
+    /// Bytes on the heap for them, as [`Table::held_bytes`] tells.
+    pub held_bytes: usize,
 }
 
 #[derive(Debug)]
@@ -166,7 +170,7 @@ impl Table {
 
     /// What has been counted.
     pub fn stats(&self) -> Stats {
-        self.stats
+        Stats { followed_flows: self.len(), held_bytes: self.held_bytes, ..self.stats }
     }
 
     /// Bytes on the heap for the connections followed now: segments ahead of holes, hellos, timelines.

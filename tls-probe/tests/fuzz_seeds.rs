@@ -7,52 +7,14 @@
 #[expect(unreachable_pub, reason = "where it is a crate of its own, it is reached")]
 mod entry;
 
-use std::io::Read as _;
-use std::sync::Arc;
+mod common;
+#[path = "common/rustls_flights.rs"]
+mod rustls_flights;
 
-use rustls::{ClientConfig, ClientConnection, RootCertStore, ServerConfig, ServerConnection};
-
-/// What each side of a handshake sends, flight by flight, the client's first.
-fn flights(version: &'static rustls::SupportedProtocolVersion) -> Vec<Vec<u8>> {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let issued = rcgen::generate_simple_self_signed(["edge.test".to_owned()]).expect("a pair");
-    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(issued.signing_key.serialize_der());
-    let mut roots = RootCertStore::empty();
-    roots.add(issued.cert.der().clone()).expect("a root");
-    let server = ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_protocol_versions(&[version])
-        .expect("a version")
-        .with_no_client_auth()
-        .with_single_cert(vec![issued.cert.der().clone()], key.into())
-        .expect("a pair that fits");
-    let client = ClientConfig::builder_with_provider(provider)
-        .with_protocol_versions(&[version])
-        .expect("a version")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    let name = "edge.test".try_into().expect("a name");
-    let mut client = ClientConnection::new(Arc::new(client), name).expect("a client");
-    let mut server = ServerConnection::new(Arc::new(server)).expect("a server");
-    let mut flights = Vec::new();
-    while client.is_handshaking() || server.is_handshaking() {
-        let mut said = Vec::new();
-        client.write_tls(&mut said).expect("a buffer");
-        server.read_tls(&mut said.as_slice()).expect("a buffer");
-        server.process_new_packets().expect("a handshake");
-        flights.push(said);
-        let mut said = Vec::new();
-        while server.wants_write() {
-            server.write_tls(&mut said).expect("a buffer");
-        }
-        let mut rest = said.as_slice();
-        while !rest.is_empty() {
-            client.read_tls(&mut rest.by_ref()).expect("a buffer");
-            client.process_new_packets().expect("a handshake");
-        }
-        flights.push(said);
-    }
-    flights
-}
+use common::wire::{ACK, From, MS, Play, SYN};
+use rustls::version::{TLS12, TLS13};
+use rustls_flights::{Kind, flights};
+use tls_probe::Config;
 
 fn with_damage(seed: &[u8], entry: fn(&[u8])) {
     entry(seed);
@@ -68,8 +30,8 @@ fn with_damage(seed: &[u8], entry: fn(&[u8])) {
 
 #[test]
 fn hellos() {
-    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
-        let flights = flights(version);
+    for version in [&TLS12, &TLS13] {
+        let flights = flights(version, Kind::Full);
         with_damage(&flights[0], entry::hello);
         // Behind the record's and the message's header lies the bare hello.
         with_damage(&flights[0][9..], entry::hello);
@@ -85,14 +47,36 @@ fn orders() {
 
 #[test]
 fn handshakes() {
-    for version in [&rustls::version::TLS12, &rustls::version::TLS13] {
+    for (version, kind) in [(&TLS12, Kind::ClientCertificate), (&TLS13, Kind::Full)] {
         let mut seed = vec![4, 1, 0, 0, 7, 9, 1, 0, 2, 9, 1, 0];
-        for (number, flight) in flights(version).iter().enumerate() {
+        for (number, flight) in flights(version, kind).iter().enumerate() {
             for part in flight.chunks(200) {
                 seed.extend([(number % 2) as u8 | 0x42, 20, 0, part.len() as u8]);
                 seed.extend(part);
             }
         }
         with_damage(&seed, entry::handshake);
+    }
+}
+
+#[test]
+fn frames() {
+    for version in [&TLS12, &TLS13] {
+        let mut play = Play::new(Config::default());
+        let mut seed = Vec::new();
+        let mut send = |from, flags, bytes: &[u8]| {
+            play.send(MS, from, flags, bytes);
+            play.frame.resize(play.frame.len().next_multiple_of(2), 0);
+            let length = play.frame.len();
+            seed.extend([(length / 2) as u8, (length >> 8) as u8, length as u8]);
+            seed.extend(&play.frame);
+        };
+        send(From::C, SYN, &[]);
+        send(From::S, SYN | ACK, &[]);
+        for (number, flight) in flights(version, Kind::Full).iter().enumerate() {
+            let from = if number % 2 == 0 { From::C } else { From::S };
+            flight.chunks(400).for_each(|part| send(from, ACK, part));
+        }
+        with_damage(&seed, entry::frame);
     }
 }

@@ -1,30 +1,38 @@
 //! The two pages: `/metrics`, and `/probe?target=HOST:PORT` as blackbox_exporter has it.
-//!
-//! HTTP as far as a scraper speaks it: one GET a connection, a head within bounds, an answer.
 
+use std::convert::Infallible;
 use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper::{Method, Request, Response, StatusCode, body::Incoming, header};
+use hyper_util::rt::{TokioIo, TokioTimer};
 use tls_probe::net::{Prober, Target};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::net::TcpListener;
 use tokio::sync::Semaphore;
-use tokio::time::timeout;
 
 use super::{Args, board::Board, exposition};
 
-/// Serves for as long as the runtime runs.
+/// Serves for as long as the runtime runs: as many connections at once as probes, each with bounds.
 pub(super) async fn serve(listener: TcpListener, board: Arc<Board>, prober: Prober, args: Args) {
     let places = Arc::new(Semaphore::new(usize::from(args.concurrency)));
-    let page = Arc::new(Page { board, prober, args });
+    let pages = Arc::new(Pages { board, prober, args });
+    let mut http = http1::Builder::new();
+    http.timer(TokioTimer::new()).header_read_timeout(HEAD_WAIT).max_buf_size(MAX_HEAD);
     loop {
         let Ok(place) = places.clone().acquire_owned().await else { return };
         match listener.accept().await {
             Ok((stream, _)) => {
-                let page = page.clone();
+                let pages = pages.clone();
+                let service = service_fn(move |request| {
+                    let pages = pages.clone();
+                    async move { Ok::<_, Infallible>(pages.answer(&request).await) }
+                });
+                let connection = http.serve_connection(TokioIo::new(stream), service);
                 tokio::spawn(async move {
-                    if let Err(error) = page.answer(stream).await {
+                    if let Err(error) = connection.await {
                         tracing::debug!(%error, "a scrape broke off");
                     }
                     drop(place);
@@ -38,58 +46,50 @@ pub(super) async fn serve(listener: TcpListener, board: Arc<Board>, prober: Prob
     }
 }
 
-struct Page {
+struct Pages {
     board: Arc<Board>,
     prober: Prober,
     args: Args,
 }
 
-impl Page {
-    async fn answer(&self, mut stream: TcpStream) -> Result<()> {
-        let head = timeout(HEAD_WAIT, head(&mut stream)).await.context("no request in time")??;
-        let (status, text) = match path(&head) {
-            None => ("400 Bad Request", "only GET is understood\n".to_owned()),
-            Some("/metrics") => ("200 OK", self.board.render()),
-            Some("/" | "/-/healthy") => {
-                ("200 OK", "/metrics\n/probe?target=HOST:PORT\n".to_owned())
+impl Pages {
+    async fn answer(&self, request: &Request<Incoming>) -> Response<String> {
+        let (status, text) = match (request.method(), request.uri().path()) {
+            (&Method::GET, "/metrics") => (StatusCode::OK, self.board.render()),
+            (&Method::GET, "/" | "/-/healthy") => {
+                (StatusCode::OK, "/metrics\n/probe?target=HOST:PORT\n".to_owned())
             }
-            Some(path) => match path.strip_prefix("/probe?") {
-                None => ("404 Not Found", "there are /metrics and /probe?target=\n".to_owned()),
-                Some(query) => match self.target(query) {
-                    Ok(target) => ("200 OK", self.probe(&target).await),
-                    Err(error) => ("400 Bad Request", format!("{error:#}\n")),
-                },
+            (&Method::GET, "/probe") => match self.target(request.uri().query().unwrap_or("")) {
+                Ok(target) => (StatusCode::OK, self.probe(&target).await),
+                Err(error) => (StatusCode::BAD_REQUEST, format!("{error:#}\n")),
             },
+            (&Method::GET, _) => {
+                (StatusCode::NOT_FOUND, "there are /metrics and /probe?target=\n".to_owned())
+            }
+            _ => (StatusCode::METHOD_NOT_ALLOWED, "only GET is understood\n".to_owned()),
         };
-        let answer = format!(
-            "HTTP/1.1 {status}\r\nContent-Type: text/plain; version=0.0.4; charset=utf-8\r\n\
-             Content-Length: {}\r\nConnection: close\r\n\r\n{text}",
-            text.len()
-        );
-        timeout(HEAD_WAIT, stream.write_all(answer.as_bytes())).await.context("too slow")??;
-        Ok(stream.shutdown().await?)
+        let mut response = Response::new(text);
+        *response.status_mut() = status;
+        let kind = header::HeaderValue::from_static("text/plain; version=0.0.4; charset=utf-8");
+        response.headers_mut().insert(header::CONTENT_TYPE, kind);
+        response
     }
 
+    /// Every handshake of one probe. Where there are several (both families, a session offered again) each is
+    /// labelled, as at `/metrics`; one alone has the names that blackbox_exporter's users have alerts on.
     async fn probe(&self, target: &Target) -> String {
         let probed = self.prober.probe(target).await;
-        let [first, ..] = &probed[..] else { return String::new() };
-        exposition::render(&probed.iter().collect::<Vec<_>>()[..1], false)
-            + &match probed.len() {
-                1 => String::new(),
-                more => format!("# {more} probes of {}: the first is shown\n", first.target),
-            }
+        exposition::render(&probed.iter().collect::<Vec<_>>(), probed.len() > 1)
     }
 
     /// `target=HOST:PORT`, and perhaps `server_name=` and `starttls=`; what else there is, such
     /// as a module, is passed over.
     fn target(&self, query: &str) -> Result<Target> {
         let (mut target, mut server_name, mut starttls) = (None, None, None);
-        for pair in query.split('&') {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let value = decode(value).context("not UTF-8")?;
-            match name {
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            match &*name {
                 "target" => target = Some(value.parse::<Target>().context("target")?),
-                "server_name" | "hostname" => server_name = Some(value),
+                "server_name" | "hostname" => server_name = Some(value.into_owned()),
                 "starttls" => starttls = Some(value.parse().context("starttls")?),
                 _ => {}
             }
@@ -102,56 +102,5 @@ impl Page {
     }
 }
 
-async fn head(stream: &mut TcpStream) -> Result<String> {
-    let mut head = Vec::new();
-    let mut buffer = [0; 1024];
-    while !head.windows(4).any(|end| end == b"\r\n\r\n") {
-        let count = stream.read(&mut buffer).await?;
-        anyhow::ensure!(count > 0 && head.len() < MAX_HEAD, "no request");
-        head.extend_from_slice(&buffer[..count]);
-    }
-    Ok(String::from_utf8_lossy(&head).into_owned())
-}
-
-fn path(head: &str) -> Option<&str> {
-    head.strip_prefix("GET ")?.split(' ').next()
-}
-
-/// Percent-decoding (RFC 3986 §2.1).
-fn decode(text: &str) -> Option<String> {
-    let mut bytes = Vec::with_capacity(text.len());
-    let mut rest = text.as_bytes();
-    while let Some((byte, after)) = rest.split_first() {
-        let hex = |digit: u8| char::from(digit).to_digit(16);
-        let escaped = match after {
-            [high, low, ..] if *byte == b'%' => hex(*high).zip(hex(*low)),
-            _ => None,
-        };
-        if let Some((high, low)) = escaped {
-            bytes.push((high * 16 + low) as u8);
-            rest = &after[2..];
-        } else {
-            bytes.push(*byte);
-            rest = after;
-        }
-    }
-    String::from_utf8(bytes).ok()
-}
-
 const HEAD_WAIT: Duration = Duration::from_secs(5);
 const MAX_HEAD: usize = 8 * 1024;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn queries_are_decoded() {
-        assert_eq!(decode("%5B%3A%3a1%5D:443").as_deref(), Some("[::1]:443"));
-        assert_eq!(decode("100%").as_deref(), Some("100%"));
-        assert_eq!(decode("%zz").as_deref(), Some("%zz"));
-        assert_eq!(decode("%ff"), None);
-        assert_eq!(path("GET /metrics HTTP/1.1\r\n"), Some("/metrics"));
-        assert_eq!(path("POST / HTTP/1.1"), None);
-    }
-}

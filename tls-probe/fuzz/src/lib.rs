@@ -3,8 +3,9 @@
 use tls_probe::connection::{Connection, Segment};
 use tls_probe::dialogue::Dialogue;
 use tls_probe::hello::{ClientHello, ServerHello};
+use tls_probe::link::decode;
 use tls_probe::segment::{Chunk, Reassembly};
-use tls_probe::{Config, Side, Vantage, fingerprint};
+use tls_probe::{Config, LinkType, Side, Table, Vantage, fingerprint};
 
 /// A stream of records, and the same bytes as bare hellos. Cut anywhere, it says the same.
 pub fn hello(bytes: &[u8]) {
@@ -83,5 +84,33 @@ pub fn handshake(bytes: &[u8]) {
         }
         let report = connection.into_handshake().report(None, None);
         assert_eq!(report.idle.total(), report.phases.total, "the account has no remainder");
+    }
+}
+
+/// Frames of every link type, each behind a byte of its length, then two of what it was before it was cut: the
+/// table stays within its bounds, and what is read of a frame lies in it.
+pub fn frame(bytes: &[u8]) {
+    for number in [0, 1, 101, 113, 276] {
+        let link = LinkType::of(number).expect("a link type we know");
+        let bounds = Config::default().max_flows(2).max_held_bytes(1 << 16);
+        let mut table = Table::new(bounds);
+        let (mut rest, mut at_ns) = (bytes, 0);
+        while let [len, high, low, tail @ ..] = rest {
+            let (captured, tail) = tail.split_at(tail.len().min(usize::from(*len) * 2));
+            rest = tail;
+            at_ns += 1_000_000;
+            let original_len = u16::from_be_bytes([*high, *low]);
+            if let Some(frame) = decode(link, captured, original_len.into()) {
+                let segment = frame.segment;
+                assert!(segment.payload.len() <= segment.length.min(captured.len()));
+            }
+            table.packet(at_ns, link, captured, original_len.into());
+            assert!(table.len() <= 2 && table.held_bytes() <= 1 << 16);
+            while let Some(report) = table.poll_report() {
+                assert_eq!(report.idle.total(), report.phases.total);
+            }
+        }
+        table.finish();
+        assert_eq!((table.len(), table.held_bytes()), (0, 0), "nothing is left behind");
     }
 }

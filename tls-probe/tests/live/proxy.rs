@@ -3,7 +3,10 @@
 //! It ends the TCP connection, so to either side its thinking is the other's: it stands for an
 //! application that is silent, not for a slow path.
 
-use std::{net::SocketAddr, time::Duration};
+use std::{
+    net::{IpAddr, SocketAddr},
+    time::Duration,
+};
 
 use tokio::{
     io::{AsyncReadExt, AsyncWriteExt},
@@ -21,7 +24,12 @@ pub struct Stall {
 
 /// Proxies to `server` on a free port of loopback, for as long as the runtime runs.
 pub async fn stalling(server: SocketAddr, stall: Stall) -> SocketAddr {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    stalling_at([127, 0, 0, 1].into(), server, stall).await
+}
+
+/// The same at an address of one's own.
+pub async fn stalling_at(at: IpAddr, server: SocketAddr, stall: Stall) -> SocketAddr {
+    let listener = TcpListener::bind((at, 0)).await.unwrap();
     let address = listener.local_addr().unwrap();
     tokio::spawn(async move {
         while let Ok((client, _)) = listener.accept().await {

@@ -95,6 +95,22 @@ impl Pri {
         Severity(self.0 % 8)
     }
 
+    /// From the keywords of `syslog.conf` with a point between them, such as `daemon.info`; also by
+    /// the older names `error`, `warn`, `panic` and `security`.
+    pub fn from_names(text: &str) -> Option<Self> {
+        let (facility, severity) = text.split_once('.')?;
+        let facility = if facility == "security" { "auth" } else { facility };
+        let severity = match severity {
+            "error" => "err",
+            "warn" => "warning",
+            "panic" => "emerg",
+            other => other,
+        };
+        let facility = FACILITIES.iter().position(|&name| name == facility)?;
+        let severity = SEVERITIES.iter().position(|&name| name == severity)?;
+        Some(Self((facility * 8 + severity) as u8))
+    }
+
     /// Reads `<number>` at the start of `input` and gives the length it took. Up to three digits;
     /// leading zeros, which RFC 5424 §6.2.1 forbids, are read as the number they spell.
     ///
@@ -141,6 +157,19 @@ mod tests {
         }
         let pri = Pri::from_number(34).unwrap();
         assert_eq!((pri.facility().name(), pri.severity().name()), ("auth", "crit"));
+    }
+
+    #[test]
+    fn names_are_numbers() {
+        for number in 0..=191 {
+            let pri = Pri::from_number(number).unwrap();
+            let text = format!("{}.{}", pri.facility().name(), pri.severity().name());
+            assert_eq!(Pri::from_names(&text), Some(pri));
+        }
+        assert_eq!(Pri::from_names("security.warn").map(Pri::number), Some(36));
+        for bad in ["", ".", "daemon", "daemon.", "daemon.inf", "10.0", "host.info"] {
+            assert_eq!(Pri::from_names(bad), None, "{bad}");
+        }
     }
 
     #[test]

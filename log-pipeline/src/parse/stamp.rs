@@ -148,6 +148,7 @@ fn tail(mut stamp: Stamp, rest: &[u8]) -> Read<'_, Stamp> {
         }
         if stamp.year.is_none()
             && let Some((year, after)) = year(skip_spaces(rest))
+            && !matches!(after, [b':', behind, ..] if !matches!(behind, b' ' | b'%'))
         {
             stamp.year = Some(year);
             rest = after;

@@ -2,8 +2,6 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr2;
-
 /// All elements of a message, as they stand on the wire and known to be well formed. The default
 /// is the NILVALUE: no element.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -223,19 +221,20 @@ fn sd_name(name: &str) -> impl Iterator<Item = u8> + '_ {
     or_unknown.bytes().take(LONGEST_NAME).map(|byte| if is_name_byte(byte) { byte } else { b'?' })
 }
 
-fn is_name_byte(byte: u8) -> bool {
+const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'=' | b']' | b'"')
 }
 
 fn name_length(input: &[u8]) -> usize {
-    input.iter().take_while(|&&byte| is_name_byte(byte)).count()
+    input.iter().position(|&byte| !NAME[usize::from(byte)]).unwrap_or(input.len())
 }
 
 /// Length up to the closing quote.
 fn quoted_length(input: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
-        at += memchr2(b'"', b'\\', input.get(at..)?)?;
+        // Values are short: a plain loop is through before a search by vectors has begun.
+        at += input.get(at..)?.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
         if input[at] == b'"' {
             return Some(at);
         }
@@ -277,6 +276,17 @@ fn element_end(input: &[u8], mut at: usize) -> Result<usize, StructuredDataError
 fn ascii(name: &[u8]) -> &str {
     std::str::from_utf8(name).expect("names were admitted byte by byte as graphic ASCII")
 }
+
+/// [`is_name_byte`] of every byte.
+static NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = is_name_byte(byte as u8);
+        byte += 1;
+    }
+    table
+};
 
 const LONGEST_NAME: usize = 32;
 

@@ -45,3 +45,63 @@ pub(super) fn skip_spaces(mut input: &[u8]) -> &[u8] {
 pub(super) fn word_end(input: &[u8]) -> usize {
     input.iter().position(|byte| matches!(byte, b' ' | b'\t')).unwrap_or(input.len())
 }
+
+/// How many bytes at the start are of a class.
+pub(super) fn run(input: &[u8], class: &Class) -> usize {
+    input.iter().position(|&byte| !class[usize::from(byte)]).unwrap_or(input.len())
+}
+
+/// Which bytes belong.
+pub(super) type Class = [bool; 256];
+
+/// ASCII letters and digits, and `others`.
+pub(super) const fn alphanumeric_and(others: &[u8]) -> Class {
+    let mut class = [false; 256];
+    let mut byte = 0u8;
+    while byte < 128 {
+        class[byte as usize] = byte.is_ascii_alphanumeric();
+        byte += 1;
+    }
+    let mut at = 0;
+    while at < others.len() {
+        class[others[at] as usize] = true;
+        at += 1;
+    }
+    class
+}
+
+/// Where the next space stands, eight bytes at a step: the fields of a header are too short for a
+/// search by vectors to pay.
+pub(super) fn space(input: &[u8]) -> Option<usize> {
+    const SPACES: u64 = u64::from_le_bytes([b' '; 8]);
+    const ONES: u64 = u64::from_le_bytes([1; 8]);
+    const HIGH: u64 = u64::from_le_bytes([0x80; 8]);
+    let mut at = 0;
+    while let Some(word) = input.get(at..).and_then(<[u8]>::first_chunk::<8>) {
+        // A byte that was a space is zero; a zero borrows into its own highest bit. The lowest bit
+        // found is true, those above it may be borrowed.
+        let word = u64::from_le_bytes(*word) ^ SPACES;
+        let zeros = word.wrapping_sub(ONES) & !word & HIGH;
+        if zeros != 0 {
+            return Some(at + zeros.trailing_zeros() as usize / 8);
+        }
+        at += 8;
+    }
+    let rest = input.get(at..)?;
+    rest.iter().position(|&byte| byte == b' ').map(|found| at + found)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn the_first_space_is_found(bytes in proptest::collection::vec(
+            prop_oneof![4 => any::<u8>(), 1 => Just(b' '), 1 => Just(b'!')], 0..40)
+        ) {
+            prop_assert_eq!(space(&bytes), bytes.iter().position(|&byte| byte == b' '));
+        }
+    }
+}

@@ -1,5 +1,6 @@
 //! The syslog protocol (RFC 5424 §6).
 
+use super::bytes::space;
 use crate::message::{Malformed, Message, Protocol};
 use crate::structured_data::{StructuredData, StructuredDataError};
 use crate::timestamp::{Timestamp, TimestampError};
@@ -36,15 +37,15 @@ pub(super) fn parse(version: u16, rest: &[u8]) -> Message<'_> {
 
 /// Reads on; `message.message` always begins at the first byte not yet understood.
 fn header(message: &mut Message<'_>) -> Result<(), Malformed> {
-    let (text, rest) = field(message.message)?;
-    if text != b"-" {
+    if let Some(after) = message.message.strip_prefix(b"- ") {
+        message.message = after;
+    } else {
+        let end = space(message.message).filter(|&end| end > 0).ok_or(Malformed::Header)?;
+        let (text, after) = message.message.split_at(end);
         message.timestamp = Some(timestamp(text).map_err(Malformed::Timestamp)?);
+        message.message = &after[1..];
     }
-    message.message = rest;
-    message.hostname = name(&mut message.message)?;
-    message.appname = name(&mut message.message)?;
-    message.procid = name(&mut message.message)?;
-    message.msgid = name(&mut message.message)?;
+    names(message)?;
     let (data, length) =
         StructuredData::parse(message.message).map_err(Malformed::StructuredData)?;
     let rest = match &message.message[length..] {
@@ -59,24 +60,34 @@ fn header(message: &mut Message<'_>) -> Result<(), Malformed> {
     Ok(())
 }
 
-/// The bytes up to the next space, and what follows it. Most are a few bytes long, where a plain
-/// loop is through before a search by vectors has begun.
-fn field(rest: &[u8]) -> Result<(&[u8], &[u8]), Malformed> {
-    match rest.iter().position(|&byte| byte == b' ') {
-        None | Some(0) => Err(Malformed::Header),
-        Some(at) => Ok((&rest[..at], &rest[at + 1..])),
+/// HOSTNAME to MSGID: each to the next space, then all of them checked for UTF-8 at once.
+fn names(message: &mut Message<'_>) -> Result<(), Malformed> {
+    let rest = message.message;
+    let (mut ends, mut found, mut at) = ([0; 4], 0, 0);
+    for end in &mut ends {
+        match rest.get(at..).and_then(space) {
+            None | Some(0) => break,
+            Some(length) => *end = at + length,
+        }
+        at = *end + 1;
+        found += 1;
     }
-}
-
-fn name<'a>(rest: &mut &'a [u8]) -> Result<Option<&'a str>, Malformed> {
-    if let [b'-', b' ', after @ ..] = *rest {
-        *rest = after;
-        return Ok(None);
+    let header = rest.get(..at).unwrap_or(rest);
+    let text = std::str::from_utf8(header).or_else(|bad| {
+        // The fields before the first bad byte are read all the same.
+        std::str::from_utf8(&header[..bad.valid_up_to()])
+    });
+    let text = text.map_err(|_| Malformed::Header)?;
+    let Message { hostname, appname, procid, msgid, .. } = message;
+    let mut start = 0;
+    for (field, end) in [hostname, appname, procid, msgid].into_iter().zip(ends).take(found) {
+        let name = text.get(start..end).filter(|_| end < text.len());
+        let Some(name) = name else { break };
+        *field = (name != "-").then_some(name);
+        start = end + 1;
     }
-    let (bytes, after) = field(rest)?;
-    let text = std::str::from_utf8(bytes).map_err(|_| Malformed::Header)?;
-    *rest = after;
-    Ok(Some(text))
+    message.message = &rest[start.min(rest.len())..];
+    if found == ends.len() && start == at { Ok(()) } else { Err(Malformed::Header) }
 }
 
 /// TIMESTAMP. An offset without its colon, which §6.2.3 does not know, can mean one thing only.

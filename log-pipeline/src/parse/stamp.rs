@@ -74,13 +74,20 @@ impl Stamp {
 
     /// See [`Year::FromReception`]. Looks back eight years at most, enough to find a 29 February.
     fn latest(&self, received: Timestamp, east: i32) -> Result<Timestamp, TimestampError> {
-        let bound = received.unix_ns().saturating_add(86_400_000_000_000);
-        let newest = received.civil().year + 1;
-        (newest - 8..=newest)
-            .rev()
-            .filter_map(|year| self.in_year(year).at_offset(east).ok())
-            .find(|time| time.unix_ns() <= bound)
-            .ok_or(TimestampError::Range)
+        let bound = received.unix_ns().saturating_add(DAY_NS);
+        let year = received.civil().year;
+        let in_bounds = |year| {
+            let time = self.in_year(year).at_offset(east).ok();
+            time.filter(|time| time.unix_ns() <= bound)
+        };
+        match in_bounds(year) {
+            // Far from New Year the next year is out of the question.
+            Some(time) if time.unix_ns() > bound.saturating_sub(364 * DAY_NS) => Ok(time),
+            this => in_bounds(year + 1)
+                .or(this)
+                .or_else(|| (1..=8).find_map(|back| in_bounds(year - back)))
+                .ok_or(TimestampError::Range),
+        }
     }
 }
 
@@ -141,7 +148,7 @@ fn tail(mut stamp: Stamp, rest: &[u8]) -> Read<'_, Stamp> {
     // A letter or sign after the space is looked at, a digit only where a year fits.
     if let Some(after) = spaces(rest) {
         if stamp.zone == Zone::Unsaid
-            && let Some((zone, after)) = spoken_zone(after)
+            && let Some((zone, after)) = spoken_zone(&stamp, after)
         {
             stamp.zone = zone;
             rest = after;
@@ -159,8 +166,10 @@ fn tail(mut stamp: Stamp, rest: &[u8]) -> Read<'_, Stamp> {
     whole.then_some((stamp, skip_spaces(rest)))
 }
 
-/// A zone after a space: the next word may as well be a host or a tag.
-fn spoken_zone(after: &[u8]) -> Read<'_, Zone> {
+/// A zone after a space, where the next word may as well be a host or a tag: letters count where a
+/// colon or a year follows, or where the time already has what RFC 3164 does not know; `UTC` and
+/// `GMT` count always.
+fn spoken_zone<'a>(stamp: &Stamp, after: &'a [u8]) -> Read<'a, Zone> {
     match after.first()? {
         b'+' | b'-' => {
             let (zone, rest) = numeric(after)?;
@@ -168,12 +177,24 @@ fn spoken_zone(after: &[u8]) -> Read<'_, Zone> {
             let repeated = lettered(skip_spaces(rest)).filter(|_| rest.first() == Some(&b' '));
             Some((zone, repeated.map_or(rest, |(_, rest)| rest)))
         }
-        b'A'..=b'Z' | b'a'..=b'z' => lettered(after).or_else(|| {
-            // Letters nobody knows, in the place where Cisco has a zone.
-            let length = after.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
-            let rest = &after[length..];
-            ((3..=5).contains(&length) && rest.starts_with(b": %")).then_some((Zone::Unsaid, rest))
-        }),
+        b'A'..=b'Z' | b'a'..=b'z' => {
+            let Some((zone, rest)) = lettered(after) else {
+                // Letters nobody knows, in the place where Cisco has a zone.
+                let length = after.iter().take_while(|byte| byte.is_ascii_uppercase()).count();
+                let rest = &after[length..];
+                let placed = (3..=5).contains(&length) && rest.starts_with(b": %");
+                return placed.then_some((Zone::Unsaid, rest));
+            };
+            let sure = rest.first() == Some(&b':')
+                || after.starts_with(b"UTC")
+                || after.starts_with(b"GMT")
+                || after.starts_with(b"TZ")
+                || (after[0].is_ascii_uppercase()
+                    && (stamp.year.is_some()
+                        || stamp.nanosecond > 0
+                        || year(skip_spaces(rest)).is_some()));
+            sure.then_some((zone, rest))
+        }
         _ => None,
     }
 }
@@ -233,6 +254,8 @@ fn weekday(input: &[u8]) -> Option<&[u8]> {
     known.then(|| spaces(rest)).flatten()
 }
 
+const DAY_NS: i64 = 86_400_000_000_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -283,6 +306,8 @@ mod tests {
 
     #[test]
     fn a_word_behind_the_time_stays() {
+        assert_eq!(read("Oct 11 22:14:15 MSK x").1, "MSK x");
+        assert_eq!(read("Oct 11 22:14:15 gmt x").1, "gmt x");
         assert_eq!(read("Oct 11 22:14:15 CRON: x").1, "CRON: x");
         assert_eq!(read("Oct 11 22:14:15 TAG x").1, "TAG x");
         assert_eq!(read("Oct 11 22:14:15 2009x y").1, "2009x y");

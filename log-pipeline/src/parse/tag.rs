@@ -2,7 +2,7 @@
 
 use std::net::{IpAddr, Ipv4Addr};
 
-use super::bytes::{skip_spaces, word_end};
+use super::bytes::{Class, alphanumeric_and, run, skip_spaces, word_end};
 use super::cisco::mnemonic;
 
 /// A tag, the process in brackets behind it, and the text.
@@ -16,18 +16,19 @@ pub(super) struct Tagged<'a> {
 /// a time of day or a sequence number is none; `scheme://`, `C:\` and `tag::` are none either, nor
 /// are the marks of a payload, `@cee:` and `CEF:0`.
 pub(super) fn tagged(input: &[u8]) -> Option<Tagged<'_>> {
-    if let Some(length) = mnemonic(input) {
+    if input.first() == Some(&b'%')
+        && let Some(length) = mnemonic(input)
+    {
         // IOS XR has a space before the colon.
         let rest = skip_spaces(&input[length..]).strip_prefix(b":")?;
         let tag = std::str::from_utf8(&input[..length]).ok()?;
         return Some(Tagged { tag, process: None, text: without_space(rest) });
     }
-    let near = &input[..input.len().min(LONGEST_TAG)];
-    let length = near.iter().position(|&byte| !is_tag_byte(byte))?;
+    let length = run(&input[..input.len().min(LONGEST_TAG)], &TAG);
     let name = &input[..length];
     if let [b'\t', text @ ..] = &input[length..] {
-        let snare = name == SNARE;
-        return snare.then_some(Tagged { tag: ascii(SNARE)?, process: None, text });
+        let snare = name == SNARE.as_bytes();
+        return snare.then_some(Tagged { tag: SNARE, process: None, text });
     }
     if length == 0 || !name.iter().any(u8::is_ascii_alphabetic) {
         return None;
@@ -48,7 +49,7 @@ pub(super) fn tagged(input: &[u8]) -> Option<Tagged<'_>> {
         (_, Some(process)) if ends(rest) => (name, Some(process), rest),
         _ => return None,
     };
-    if PAYLOADS.contains(&name) {
+    if matches!(name[0], b'@' | b'C' | b'L') && PAYLOADS.contains(&name) {
         return None;
     }
     let process = match process {
@@ -62,6 +63,13 @@ pub(super) fn tagged(input: &[u8]) -> Option<Tagged<'_>> {
 /// and what follows. A word that ends in a colon or carries a process number is a tag, unless it
 /// is an address or a mnemonic follows.
 pub(super) fn host(input: &[u8]) -> Option<(Option<&str>, &[u8])> {
+    let length = run(input, &NAME);
+    if length > 0 && matches!(input.get(length), Some(b' ')) && input[0].is_ascii_alphanumeric() {
+        // Nothing in it that a tag ends with: the common case.
+        let word = std::str::from_utf8(&input[..length]).ok()?;
+        let host = !speaks(word, input);
+        return host.then(|| (Some(word), skip_spaces(&input[length + 1..])));
+    }
     let end = word_end(input);
     let word = std::str::from_utf8(&input[..end]).ok()?;
     let rest = skip_spaces(&input[end..]);
@@ -80,20 +88,28 @@ pub(super) fn host(input: &[u8]) -> Option<(Option<&str>, &[u8])> {
             is_address(word).then_some((Some(word), rest))
         };
     }
-    let speaks = LEVELS.contains(&word) || input.starts_with(b"last message repeated");
-    let named = plain(word) && !speaks && (tagged(input).is_none() || is_address(word));
+    let named = plain(word) && !speaks(word, input) && (tagged(input).is_none() || is_address(word));
     (named || (word.contains('%') && is_address(word))).then_some((Some(word), rest))
+}
+
+/// Whether the first word is no host but already what somebody says.
+fn speaks(word: &str, input: &[u8]) -> bool {
+    match word.as_bytes()[0] {
+        b'A'..=b'Z' => LEVELS.contains(&word),
+        b'l' => input.starts_with(b"last message repeated "),
+        _ => false,
+    }
 }
 
 /// Takes `host TAB MSWinEventLog TAB` off the start, which Snare sends without a time.
 pub(super) fn snare(input: &[u8]) -> Option<(Option<&str>, Tagged<'_>)> {
-    if let Some(tagged) = tagged(input).filter(|tagged| tagged.tag.as_bytes() == SNARE) {
+    if let Some(tagged) = tagged(input).filter(|tagged| tagged.tag == SNARE) {
         return Some((None, tagged));
     }
     let end = word_end(input);
     let rest = input.get(end..)?.strip_prefix(b"\t")?;
-    let tagged = tagged(rest).filter(|tagged| tagged.tag.as_bytes() == SNARE)?;
-    let host = ascii(&input[..end]).filter(|host| plain(host))?;
+    let tagged = tagged(rest).filter(|tagged| tagged.tag == SNARE)?;
+    let host = std::str::from_utf8(&input[..end]).ok().filter(|host| plain(host))?;
     Some((Some(host), tagged))
 }
 
@@ -105,7 +121,7 @@ fn longer(input: &[u8], colon: usize) -> Option<(&[u8], Option<&[u8]>, &[u8])> {
     let name = &input[..open];
     let whole = open > colon + 1
         && input[open - 1] != b':'
-        && name.iter().all(|&byte| byte == b':' || is_tag_byte(byte))
+        && name.iter().all(|&byte| byte == b':' || TAG[usize::from(byte)])
         && word.len() == input.len() - rest.len() + 1
         && rest.first() == Some(&b':');
     whole.then(|| (name, Some(process), &rest[1..]))
@@ -119,10 +135,6 @@ fn bracketed(input: &[u8]) -> Option<(&[u8], &[u8])> {
         .iter()
         .position(|&byte| !byte.is_ascii_graphic() || matches!(byte, b'[' | b']' | b'"' | b'='))?;
     (inside[end] == b']').then(|| (&inside[..end], &inside[end + 1..]))
-}
-
-fn is_tag_byte(byte: u8) -> bool {
-    byte.is_ascii_alphanumeric() || b"-_./()%@+#$*".contains(&byte) || byte >= 0x80
 }
 
 /// Letters, digits and what stands in names, addresses and mail addresses.
@@ -152,15 +164,25 @@ fn without_space(text: &[u8]) -> &[u8] {
     text.strip_prefix(b" ").unwrap_or(text)
 }
 
-fn ascii(name: &[u8]) -> Option<&str> {
-    std::str::from_utf8(name).ok()
-}
+/// What names of hosts are made of, addresses of IPv6 aside.
+static NAME: Class = alphanumeric_and(b"-._@/");
+
+/// What tags are made of. Bytes beyond ASCII are checked for UTF-8 afterwards.
+static TAG: Class = {
+    let mut class = alphanumeric_and(b"-_./()%@+#$*");
+    let mut byte = 128;
+    while byte < 256 {
+        class[byte] = true;
+        byte += 1;
+    }
+    class
+};
 
 /// RFC 3164 §5.3 says 32; senders go further.
 const LONGEST_TAG: usize = 128;
 
 /// The tag of Snare's Windows events, ended by a tab as all its fields.
-const SNARE: &[u8] = b"MSWinEventLog";
+const SNARE: &str = "MSWinEventLog";
 
 /// They begin a payload, and mean nothing to its readers without their colon.
 const PAYLOADS: [&[u8]; 3] = [b"@cee", b"CEF", b"LEEF"];

@@ -1,6 +1,6 @@
 //! Zones behind a time of day: numbers, and the letters people write.
 
-use super::bytes::{two_digits, word_end};
+use super::bytes::{short_number, two_digits};
 
 /// What a sender says about its zone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -44,27 +44,59 @@ pub(super) fn numeric(input: &[u8]) -> Option<(Zone, &[u8])> {
 }
 
 /// A zone by its letters, such as `UTC` or `EDT`, or `TZ-6` (RFC 3164 §5.4, example 4), and what
-/// follows it.
+/// follows it. RFC 5322 §4.3 defines those of North America; of the others, those that mean one
+/// offset only.
 pub(super) fn lettered(input: &[u8]) -> Option<(Zone, &[u8])> {
-    let (word, rest) = input.split_at(word_end(input));
-    let word = word.strip_suffix(b":").unwrap_or(word);
-    let rest = if input.get(word.len()) == Some(&b':') { &input[word.len()..] } else { rest };
-    if let Some(hours) = word.strip_prefix(b"TZ") {
-        let (sign, digits) = hours.split_first()?;
-        let number = match digits {
-            [one @ b'0'..=b'9'] => i32::from(one - b'0'),
-            [b'0'..=b'2', b'0'..=b'9'] => two_digits(digits)?.0 as i32,
-            _ => return None,
-        };
-        let sign = match sign {
-            b'+' => 1,
-            b'-' => -1,
-            _ => return None,
-        };
-        return Some((Zone::East(sign * number * 3600), rest));
+    if let Some(hours) = input.strip_prefix(b"TZ") {
+        return signed_hours(hours);
     }
-    let known = NAMES.iter().find(|(name, _)| name.as_bytes().eq_ignore_ascii_case(word));
-    known.map(|&(_, zone)| (zone, rest))
+    let length = input.iter().take(5).take_while(|byte| byte.is_ascii_alphabetic()).count();
+    let (word, rest) = input.split_at(length);
+    if !ends(rest) {
+        return None;
+    }
+    let zone = match *word {
+        [a, b, c] => match &[a, b, c].map(|letter| letter.to_ascii_uppercase()) {
+            b"UTC" | b"GMT" | b"WET" => hours(0),
+            b"EST" => disputed(-5),
+            b"EDT" => hours(-4),
+            b"CST" => disputed(-6),
+            b"CDT" => hours(-5),
+            b"MST" => disputed(-7),
+            b"MDT" => hours(-6),
+            b"PST" => disputed(-8),
+            b"PDT" => hours(-7),
+            b"CET" => hours(1),
+            b"EET" => hours(2),
+            b"MSK" => hours(3),
+            b"HKT" => hours(8),
+            b"JST" => hours(9),
+            _ => return None,
+        },
+        [a, b, c, d] => match &[a, b, c, d].map(|letter| letter.to_ascii_uppercase()) {
+            b"WEST" => hours(1),
+            b"CEST" => hours(2),
+            b"EEST" => hours(3),
+            b"AEST" => hours(10),
+            b"AEDT" => hours(11),
+            b"NZST" => hours(12),
+            b"NZDT" => hours(13),
+            _ => return None,
+        },
+        _ => return None,
+    };
+    Some((zone, rest))
+}
+
+/// `-6` or `+10`.
+fn signed_hours(input: &[u8]) -> Option<(Zone, &[u8])> {
+    let (sign, rest) = match input {
+        [b'+', rest @ ..] => (1, rest),
+        [b'-', rest @ ..] => (-1, rest),
+        _ => return None,
+    };
+    let (number, rest) = short_number(rest)?;
+    (number < 24 && ends(rest)).then_some((hours(sign * number as i32), rest))
 }
 
 /// Whether a time may end here.
@@ -72,38 +104,13 @@ pub(super) fn ends(rest: &[u8]) -> bool {
     matches!(rest.first(), None | Some(b' ' | b':' | b'\t'))
 }
 
-const fn hours(hours: i32) -> Zone {
+fn hours(hours: i32) -> Zone {
     Zone::East(hours * 3600)
 }
 
-/// RFC 5322 §4.3 for North America; elsewhere those that mean one offset only.
-const NAMES: [(&str, Zone); 25] = [
-    ("UTC", hours(0)),
-    ("GMT", hours(0)),
-    ("UT", hours(0)),
-    ("Z", hours(0)),
-    ("EST", Zone::Disputed(-5 * 3600)),
-    ("EDT", hours(-4)),
-    ("CST", Zone::Disputed(-6 * 3600)),
-    ("CDT", hours(-5)),
-    ("MST", Zone::Disputed(-7 * 3600)),
-    ("MDT", hours(-6)),
-    ("PST", Zone::Disputed(-8 * 3600)),
-    ("PDT", hours(-7)),
-    ("WET", hours(0)),
-    ("WEST", hours(1)),
-    ("CET", hours(1)),
-    ("CEST", hours(2)),
-    ("EET", hours(2)),
-    ("EEST", hours(3)),
-    ("MSK", hours(3)),
-    ("HKT", hours(8)),
-    ("JST", hours(9)),
-    ("AEST", hours(10)),
-    ("AEDT", hours(11)),
-    ("NZST", hours(12)),
-    ("NZDT", hours(13)),
-];
+fn disputed(hours: i32) -> Zone {
+    Zone::Disputed(hours * 3600)
+}
 
 #[cfg(test)]
 mod tests {

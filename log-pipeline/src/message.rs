@@ -128,6 +128,15 @@ impl<'a> Message<'a> {
         wire::write(self, out);
     }
 
+    /// Whether `frame`, from which this was read, may go to a reader of RFC 5424 as it is: it has a
+    /// PRI with the VERSION right behind it, and was understood to its end.
+    pub fn passes_as_rfc5424(&self, frame: &[u8]) -> bool {
+        let behind = Pri::parse(frame).and_then(|(_, length)| frame.get(length));
+        self.protocol == Protocol::Rfc5424
+            && self.error.is_none()
+            && behind.is_some_and(u8::is_ascii_digit)
+    }
+
     /// Appends the message in RFC 3164 form, its time `utc_offset_seconds` east of UTC. Bytes a
     /// field may not hold become `?`, the tag is cut at 128 bytes. The form has no place for
     /// version, MSGID and structured data, nor for a year, a fraction of a second or a host

@@ -70,6 +70,9 @@ impl Severity {
 }
 
 impl Pri {
+    /// `user.notice`, what a message without PRI is given (RFC 3164 §4.3.3).
+    pub const USER_NOTICE: Self = Self(13);
+
     /// Joins the two halves.
     pub fn new(facility: Facility, severity: Severity) -> Self {
         Self(facility.0 * 8 + severity.0)

@@ -55,8 +55,8 @@ impl StructuredDataError {
 
 impl<'a> StructuredData<'a> {
     /// Reads structured data at the start of `input` and gives the length it took. A `]` inside a
-    /// quoted value, which §6.3.3 wants escaped, is taken as it is, and so are two spaces for one:
-    /// both are common and neither is ambiguous.
+    /// quoted value, which §6.3.3 wants escaped, is taken as it is, and so are two spaces for one and
+    /// spaces before a value: all are common and none is ambiguous.
     ///
     /// # Errors
     /// [`StructuredDataError`] at the first byte that fits nothing. Never allocates.
@@ -71,6 +71,18 @@ impl<'a> StructuredData<'a> {
                 Ok((Self { wire: &input[..at] }, at))
             }
             _ => Err(StructuredDataError::Start),
+        }
+    }
+
+    /// Appends the elements as §6.3 wants them, whatever liberties their sender took.
+    pub(crate) fn write(&self, out: &mut Vec<u8>) {
+        for element in self.elements() {
+            out.push(b'[');
+            out.extend(sd_name(element.id));
+            for param in element.params() {
+                write_param(param.name, &param.value(), out);
+            }
+            out.push(b']');
         }
     }
 
@@ -116,7 +128,7 @@ impl<'a> Element<'a> {
         std::iter::from_fn(move || {
             rest = rest.trim_ascii_start();
             let name_end = name_length(rest);
-            let value = rest.get(name_end + 2..)?;
+            let value = value_start(rest.get(name_end..)?)?;
             let length = quoted_length(value)?;
             let param = Param { name: ascii(&rest[..name_end]), escaped: &value[..length] };
             rest = &value[length + 1..];
@@ -179,16 +191,8 @@ impl StructuredDataBuf {
         } else {
             self.wire.pop();
         }
-        self.wire.push(b' ');
-        self.wire.extend(sd_name(name));
-        self.wire.extend_from_slice(b"=\"");
-        for &byte in value.as_bytes() {
-            if matches!(byte, b'"' | b'\\' | b']') {
-                self.wire.push(b'\\');
-            }
-            self.wire.push(byte);
-        }
-        self.wire.extend_from_slice(b"\"]");
+        write_param(name, value, &mut self.wire);
+        self.wire.push(b']');
     }
 
     /// A borrowed view.
@@ -215,6 +219,19 @@ impl From<StructuredData<'_>> for StructuredDataBuf {
     }
 }
 
+fn write_param(name: &str, value: &str, out: &mut Vec<u8>) {
+    out.push(b' ');
+    out.extend(sd_name(name));
+    out.extend_from_slice(b"=\"");
+    for &byte in value.as_bytes() {
+        if matches!(byte, b'"' | b'\\' | b']') {
+            out.push(b'\\');
+        }
+        out.push(byte);
+    }
+    out.push(b'"');
+}
+
 /// The name as it may be written.
 fn sd_name(name: &str) -> impl Iterator<Item = u8> + '_ {
     let or_unknown = if name.is_empty() { "?" } else { name };
@@ -227,6 +244,15 @@ const fn is_name_byte(byte: u8) -> bool {
 
 fn name_length(input: &[u8]) -> usize {
     input.iter().position(|&byte| !NAME[usize::from(byte)]).unwrap_or(input.len())
+}
+
+/// What follows `="`, spaces before the quote passed over.
+fn value_start(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [b'=', b'"', value @ ..] => Some(value),
+        [b'=', b' ', after @ ..] => after.trim_ascii_start().strip_prefix(b"\""),
+        _ => None,
+    }
 }
 
 /// Length up to the closing quote.
@@ -264,12 +290,11 @@ fn element_end(input: &[u8], mut at: usize) -> Result<usize, StructuredDataError
             return Err(Name);
         }
         at += name;
-        match &input[at..] {
-            [b'=', b'"', ..] => at += 2,
-            [] | [b'='] => return Err(Unterminated),
-            _ => return Err(Value),
-        }
-        at += quoted_length(&input[at..]).ok_or(Unterminated)? + 1;
+        let Some(value) = value_start(&input[at..]) else {
+            let ends = input[at..].strip_prefix(b"=").unwrap_or(&input[at..]).is_empty();
+            return Err(if ends { Unterminated } else { Value });
+        };
+        at = input.len() - value.len() + quoted_length(value).ok_or(Unterminated)? + 1;
     }
 }
 
@@ -316,7 +341,7 @@ mod tests {
             ("x", Start),
             ("[]", Name),
             ("[ a=\"1\"]", Name),
-            ("[a x= \"1\"]", Value),
+            ("[a x= 1]", Value),
             ("[a x]", Value),
             ("[a x=", Unterminated),
             ("[a =\"1\"]", Name),

@@ -8,7 +8,7 @@ use crate::timestamp::Timestamp;
 
 pub(super) fn write(message: &Message<'_>, utc_offset_seconds: i32, out: &mut Vec<u8>) {
     const FITS: &str = "writing to a Vec does not fail";
-    let pri = message.pri.map_or(USER_NOTICE, Pri::number);
+    let pri = message.pri.unwrap_or(Pri::USER_NOTICE).number();
     write!(out, "<{pri}>").expect(FITS);
     if let Some(time) = message.timestamp {
         let east = i64::from(utc_offset_seconds) * 1_000_000_000;
@@ -45,9 +45,6 @@ fn printable(byte: u8) -> u8 {
 
 const MONTHS: [&str; 12] =
     ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
-
-/// RFC 3164 §4.3.3.
-const USER_NOTICE: u8 = 13;
 
 /// RFC 3164 §5.3 says 32 and counts the process to it; readers take more.
 const LONGEST_TAG: usize = 128;

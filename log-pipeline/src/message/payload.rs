@@ -136,7 +136,7 @@ fn unix(text: &str) -> Option<Timestamp> {
     let whole: i64 = whole.parse().ok()?;
     let mut ns = whole.checked_mul(10_i64.pow(unit))?;
     for (place, digit) in fraction.bytes().enumerate() {
-        let digit = digit.is_ascii_digit().then_some(digit - b'0')?;
+        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
         if let Some(place) = unit.checked_sub(place as u32 + 1) {
             ns = ns.checked_add(i64::from(digit) * 10_i64.pow(place))?;
         }

@@ -117,7 +117,7 @@ fn epoch(content: &[u8]) -> Option<(Timestamp, &[u8])> {
     let mut ns: i64 = 0;
     let places = fraction.strip_prefix(b".")?.iter().chain(std::iter::repeat(&b'0')).take(9);
     for digit in seconds.iter().chain(places) {
-        let digit = digit.is_ascii_digit().then_some(digit - b'0')?;
+        let digit = digit.is_ascii_digit().then(|| digit - b'0')?;
         ns = ns.checked_mul(10)?.checked_add(i64::from(digit))?;
     }
     Some((Timestamp::from_unix_ns(ns), skip_spaces(&rest[word_end(rest)..])))

@@ -6,7 +6,7 @@ use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 /// The messages without repetitions, or `None` with a line that says so.
-pub fn messages() -> Option<BTreeSet<Vec<u8>>> {
+pub(crate) fn messages() -> Option<BTreeSet<Vec<u8>>> {
     let Some(root) = std::env::var_os("POPKIT_CORPORA") else {
         writeln!(std::io::stderr(), "skipped: POPKIT_CORPORA is not set").expect("standard error");
         return None;

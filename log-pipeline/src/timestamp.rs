@@ -73,8 +73,27 @@ impl Timestamp {
     /// [`TimestampError`] when the bytes are anything else. Never allocates.
     pub fn parse(text: &[u8]) -> Result<Self, TimestampError> {
         let (head, tail) = text.split_first_chunk::<19>().ok_or(TimestampError::Form)?;
-        let [y1, y2, y3, y4, b'-', m1, m2, b'-', d1, d2, b'T' | b't', h1, h2, b':', n1, n2, b':', s1, s2] =
-            *head
+        let [
+            y1,
+            y2,
+            y3,
+            y4,
+            b'-',
+            m1,
+            m2,
+            b'-',
+            d1,
+            d2,
+            b'T' | b't',
+            h1,
+            h2,
+            b':',
+            n1,
+            n2,
+            b':',
+            s1,
+            s2,
+        ] = *head
         else {
             return Err(TimestampError::Form);
         };

@@ -25,13 +25,18 @@ fn the_form_of_rfc3164() {
     assert_eq!(rfc3164(&full.view(), 7200), b"<34>Mar  2 00:14:15 my?host s?u[1?2]: it's");
     let bare = Builder::new(Pri::from_number(34).unwrap()).timestamp(at).message("x");
     assert_eq!(rfc3164(&bare.view(), 0), b"<34>Mar  1 22:14:15 - x");
-    let untimed = Builder::new(Pri::from_number(34).unwrap()).appname("a").hostname("h").message("x");
+    let untimed =
+        Builder::new(Pri::from_number(34).unwrap()).appname("a").hostname("h").message("x");
     assert_eq!(rfc3164(&untimed.view(), 0), b"<34>a: x");
     assert_eq!(rfc3164(&parse(b"x", at, &Policy::default()), 0), b"<13>x");
 }
 
 fn any_message() -> impl Strategy<Value = Builder> {
-    let names = ("[a-z][a-z0-9.-]{0,60}", "[a-zA-Z][a-zA-Z0-9_./-]{0,40}", proptest::option::of("[0-9a-z:]{1,20}"));
+    let names = (
+        "[a-z][a-z0-9.-]{0,60}",
+        "[a-zA-Z][a-zA-Z0-9_./-]{0,40}",
+        proptest::option::of("[0-9a-z:]{1,20}"),
+    );
     let params = proptest::collection::vec(("[a-z@]{1,8}", "[a-z]{1,8}", ".{0,20}"), 0..4);
     let text = proptest::collection::vec(any::<u8>(), 0..60);
     (0u8..192, 0i64..4_000_000_000, names, params, text).prop_map(

@@ -33,7 +33,8 @@ fn it_is_found_wherever_it_is_put() {
         let message = parse(frame.as_bytes(), Timestamp::default(), &Policy::default());
         assert_eq!(message.error, None, "{frame}");
     }
-    for frame in [r#"<13>Mar 21 13:14:15 h a: {"k":1} and more"#, "<13>{", "[1]", "{\"k\"}", "text"] {
+    for frame in [r#"<13>Mar 21 13:14:15 h a: {"k":1} and more"#, "<13>{", "[1]", "{\"k\"}", "text"]
+    {
         assert_eq!(payload(frame), None, "{frame}");
     }
 }
@@ -46,7 +47,17 @@ fn a_line_of_an_access_log_is_read_field_by_field() {
     let names: Vec<&str> = fields.iter().map(|field| field.0.as_str()).collect();
     assert_eq!(
         names,
-        ["time", "request.method", "request.path", "request.headers.x", "status", "ms", "cached", "error", "empty"]
+        [
+            "time",
+            "request.method",
+            "request.path",
+            "request.headers.x",
+            "status",
+            "ms",
+            "cached",
+            "error",
+            "empty"
+        ]
     );
     let found = payload(line).unwrap();
     assert!(matches!(found.value("request.path"), Some(Value::String(path)) if path == *"/a b"));
@@ -91,7 +102,10 @@ fn surrogates_are_joined_or_replaced() {
         Some(Value::String(text)) => text.plain().into_owned(),
         other => panic!("{other:?}"),
     };
-    assert_eq!((text("a"), text("b"), text("c")), ("😀".into(), "\u{fffd}x".into(), "\u{fffd}".into()));
+    assert_eq!(
+        (text("a"), text("b"), text("c")),
+        ("😀".into(), "\u{fffd}x".into(), "\u{fffd}".into())
+    );
 }
 
 #[test]
@@ -119,7 +133,12 @@ fn what_is_none_is_refused_with_its_place() {
 }
 
 /// The flat fields, gathered from the owned form.
-fn gather(path: &str, depth: usize, value: &serde_json::Value, out: &mut Vec<(String, serde_json::Value)>) {
+fn gather(
+    path: &str,
+    depth: usize,
+    value: &serde_json::Value,
+    out: &mut Vec<(String, serde_json::Value)>,
+) {
     match value {
         serde_json::Value::Object(object) if depth < 8 && (!object.is_empty() || depth == 0) => {
             for (name, value) in object {

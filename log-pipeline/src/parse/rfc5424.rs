@@ -21,10 +21,8 @@ pub(super) fn version(rest: &[u8]) -> Option<(u16, usize)> {
     if end == start || rest[start] == b'0' {
         return None;
     }
-    let like_a_timestamp = matches!(
-        rest.get(end..)?,
-        [b' ', b'-', b' ', ..] | [b' ', b'0'..=b'9', _, _, _, b'-', ..]
-    );
+    let like_a_timestamp =
+        matches!(rest.get(end..)?, [b' ', b'-', b' ', ..] | [b' ', b'0'..=b'9', _, _, _, b'-', ..]);
     like_a_timestamp.then_some((number, end + 1))
 }
 

@@ -88,7 +88,8 @@ pub(super) fn host(input: &[u8]) -> Option<(Option<&str>, &[u8])> {
             is_address(word).then_some((Some(word), rest))
         };
     }
-    let named = plain(word) && !speaks(word, input) && (tagged(input).is_none() || is_address(word));
+    let named =
+        plain(word) && !speaks(word, input) && (tagged(input).is_none() || is_address(word));
     (named || (word.contains('%') && is_address(word))).then_some((Some(word), rest))
 }
 

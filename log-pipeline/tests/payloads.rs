@@ -158,7 +158,6 @@ fn owned(value: Value<'_>) -> serde_json::Value {
         Value::Number(json) | Value::Array(json) | Value::Object(json) => {
             serde_json::from_str(json).unwrap()
         }
-        _ => unreachable!(),
     }
 }
 
@@ -206,6 +205,15 @@ proptest! {
         if text[0] == b'{' {
             prop_assert_eq!(Payload::parse(&text).is_ok(), theirs.is_ok());
         }
+    }
+
+    #[test]
+    fn strings_end_where_they_end(bytes in proptest::collection::vec(
+        prop_oneof![3 => 0x1eu8..0x24, 1 => any::<u8>(), 1 => Just(b'\\'), 1 => Just(b'"')], 0..30)
+    ) {
+        let text = [b"{\"a\":\"", &bytes[..], b"\"}"].concat();
+        let theirs = serde_json::from_slice::<serde_json::Value>(&text);
+        prop_assert_eq!(Payload::parse(&text).is_ok(), theirs.is_ok());
     }
 
     #[test]

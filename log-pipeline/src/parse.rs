@@ -44,9 +44,7 @@ pub fn parse<'a>(frame: &'a [u8], received: Timestamp, policy: &Policy) -> Messa
     };
     let rest = &frame[length..];
     match rfc5424::version(rest) {
-        Some((version, length)) => {
-            Message { pri: Some(pri), ..rfc5424::parse(version, &rest[length..]) }
-        }
+        Some((version, length)) => rfc5424::parse(Some(pri), version, &rest[length..]),
         None => rfc3164::parse(Some(pri), rest, received, policy),
     }
 }
@@ -54,7 +52,7 @@ pub fn parse<'a>(frame: &'a [u8], received: Timestamp, policy: &Policy) -> Messa
 /// Log files have no PRI, nor have those who forget it: without one, only what is whole counts.
 fn without_pri<'a>(frame: &'a [u8], received: Timestamp, policy: &Policy) -> Message<'a> {
     if let Some((1, length)) = rfc5424::version(frame) {
-        let message = rfc5424::parse(1, &frame[length..]);
+        let message = rfc5424::parse(None, 1, &frame[length..]);
         if message.timestamp.is_some() && message.error.is_none() {
             return message;
         }

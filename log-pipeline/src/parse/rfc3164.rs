@@ -16,12 +16,11 @@ pub(super) fn parse<'a>(
     received: Timestamp,
     policy: &Policy,
 ) -> Message<'a> {
-    let bare = Message { pri, ..Message::bare(Protocol::Rfc3164, rest) };
-    let mut message = bare;
-    match read(&mut message, skip_spaces(rest), received, policy) {
-        Ok(()) => message,
-        Err(error) => Message { error: Some(error), ..bare },
+    let mut message = Message { pri, ..Message::bare(Protocol::Rfc3164, rest) };
+    if let Err(error) = read(&mut message, skip_spaces(rest), received, policy) {
+        message = Message { pri, error: Some(error), ..Message::bare(Protocol::Rfc3164, rest) };
     }
+    message
 }
 
 /// Formats that stand on their own without PRI and time: Snare's Windows events, a JSON object.

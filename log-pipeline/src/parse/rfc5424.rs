@@ -2,6 +2,7 @@
 
 use super::bytes::space;
 use crate::message::{Malformed, Message, Protocol};
+use crate::pri::Pri;
 use crate::structured_data::{StructuredData, StructuredDataError};
 use crate::timestamp::{Timestamp, TimestampError};
 
@@ -27,8 +28,9 @@ pub(super) fn version(rest: &[u8]) -> Option<(u16, usize)> {
 }
 
 /// The rest of a message after `<PRI>VERSION SP`. Fields longer than §6 allows are taken whole.
-pub(super) fn parse(version: u16, rest: &[u8]) -> Message<'_> {
-    let mut message = Message { version: Some(version), ..Message::bare(Protocol::Rfc5424, rest) };
+pub(super) fn parse(pri: Option<Pri>, version: u16, rest: &[u8]) -> Message<'_> {
+    let version = Some(version);
+    let mut message = Message { pri, version, ..Message::bare(Protocol::Rfc5424, rest) };
     message.error = header(&mut message).err();
     message
 }

@@ -75,7 +75,8 @@ impl Stamp {
     /// See [`Year::FromReception`]. Looks back eight years at most, enough to find a 29 February.
     fn latest(&self, received: Timestamp, east: i32) -> Result<Timestamp, TimestampError> {
         let bound = received.unix_ns().saturating_add(DAY_NS);
-        let year = received.civil().year;
+        // Near New Year it may be the year beside it, which is looked at as well.
+        let year = 1970 + received.unix_ns().div_euclid(MEAN_YEAR_NS) as i32;
         let in_bounds = |year| {
             let time = self.in_year(year).at_offset(east).ok();
             time.filter(|time| time.unix_ns() <= bound)
@@ -85,7 +86,7 @@ impl Stamp {
             Some(time) if time.unix_ns() > bound.saturating_sub(364 * DAY_NS) => Ok(time),
             this => in_bounds(year + 1)
                 .or(this)
-                .or_else(|| (1..=8).find_map(|back| in_bounds(year - back)))
+                .or_else(|| (1..=9).find_map(|back| in_bounds(year - back)))
                 .ok_or(TimestampError::Range),
         }
     }
@@ -256,6 +257,9 @@ fn weekday(input: &[u8]) -> Option<&[u8]> {
 
 const DAY_NS: i64 = 86_400_000_000_000;
 
+/// 365.2425 days.
+const MEAN_YEAR_NS: i64 = 31_556_952_000_000_000;
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -301,6 +305,23 @@ mod tests {
         ] {
             let rest = if text.ends_with("%A") { "%A" } else { "x" };
             assert_eq!(read(text), (time.to_owned(), rest), "{text}");
+        }
+    }
+
+    proptest::proptest! {
+        #[test]
+        fn the_year_is_the_latest_in_bounds(
+            received in i64::MIN / 2..i64::MAX / 2, month in 1u32..=12, day in 1u32..=31, second in 0u32..86_400
+        ) {
+            let stamp = Stamp {
+                year: None, month, day, second_of_day: second, nanosecond: 0, zone: Zone::Unsaid,
+            };
+            let received = Timestamp::from_unix_ns(received);
+            let year = received.civil().year;
+            let latest = (year - 9..=year + 1)
+                .filter_map(|year| stamp.in_year(year).at_offset(0).ok())
+                .rfind(|time| time.unix_ns() <= received.unix_ns() + DAY_NS);
+            proptest::prop_assert_eq!(stamp.latest(received, 0).ok(), latest);
         }
     }
 

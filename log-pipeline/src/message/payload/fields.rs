@@ -84,16 +84,16 @@ impl<'a> Iterator for Fields<'a> {
                     let name = Text(&self.json[self.at + 1..end - 1]);
                     // Over the colon.
                     self.at = white_end(json, white_end(json, end) + 1);
-                    let mut path = self.path;
-                    path.names[path.length] = name;
-                    path.length += 1;
+                    self.path.names[self.path.length] = name;
+                    self.path.length += 1;
                     let inside = json.get(self.at) == Some(&b'{')
                         && json.get(white_end(json, self.at + 1)) != Some(&b'}')
-                        && path.length < MOST_NAMES;
+                        && self.path.length < MOST_NAMES;
                     if !inside {
-                        return Some(Field { path, value: self.value() });
+                        let field = Field { value: self.value(), path: self.path };
+                        self.path.length -= 1;
+                        return Some(field);
                     }
-                    self.path = path;
                     self.at += 1;
                 }
                 _ => {

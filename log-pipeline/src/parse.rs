@@ -2,6 +2,7 @@
 
 mod bytes;
 mod zone;
+mod written;
 mod stamp;
 mod cisco;
 mod tag;

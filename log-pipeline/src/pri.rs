@@ -63,6 +63,17 @@ impl Severity {
         self.0
     }
 
+    /// By its keyword in `syslog.conf`, or the older `error`, `warn` and `panic`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name = match name {
+            "error" => "err",
+            "warn" => "warning",
+            "panic" => "emerg",
+            other => other,
+        };
+        SEVERITIES.iter().position(|&known| known == name).map(|number| Self(number as u8))
+    }
+
     /// The keyword, for example `err`.
     pub fn name(self) -> &'static str {
         SEVERITIES[usize::from(self.0)]
@@ -103,15 +114,9 @@ impl Pri {
     pub fn from_names(text: &str) -> Option<Self> {
         let (facility, severity) = text.split_once('.')?;
         let facility = if facility == "security" { "auth" } else { facility };
-        let severity = match severity {
-            "error" => "err",
-            "warn" => "warning",
-            "panic" => "emerg",
-            other => other,
-        };
+        let severity = Severity::from_name(severity)?;
         let facility = FACILITIES.iter().position(|&name| name == facility)?;
-        let severity = SEVERITIES.iter().position(|&name| name == severity)?;
-        Some(Self((facility * 8 + severity) as u8))
+        Some(Self::new(Facility(facility as u8), severity))
     }
 
     /// Reads `<number>` at the start of `input` and gives the length it took. Up to three digits;

@@ -4,9 +4,9 @@ use super::Policy;
 use super::bytes::{skip_spaces, word_end};
 use super::cisco::preamble;
 use super::stamp::stamp;
-use super::tag::{host, snare, tagged};
+use super::tag::{Tagged, host, snare, tagged};
 use crate::message::{Malformed, Message, Protocol};
-use crate::pri::Pri;
+use crate::pri::{Pri, Severity};
 use crate::timestamp::Timestamp;
 
 /// What follows the PRI: time, host and tag as far as they are there.
@@ -51,7 +51,7 @@ fn read<'a>(
         message.timestamp = Some(time);
         after = sender(message, rest);
     }
-    if let Some(tagged) = tagged(after) {
+    if let Some(tagged) = tagged(after).or_else(|| severity_word(after)) {
         message.appname = Some(tagged.tag);
         message.procid = tagged.process;
         message.message = tagged.text;
@@ -107,6 +107,13 @@ fn priority_words<'a>(message: &mut Message<'a>, after: &'a [u8]) -> &'a [u8] {
     };
     message.pri = Some(pri);
     skip_spaces(&after[end..])
+}
+
+/// `info tmm[1234]: ` of F5: the severity once more, before a tag.
+fn severity_word(after: &[u8]) -> Option<Tagged<'_>> {
+    let end = word_end(&after[..after.len().min(8)]);
+    Severity::from_name(std::str::from_utf8(&after[..end]).ok()?)?;
+    tagged(after[end..].strip_prefix(b" ")?).filter(|tagged| tagged.process.is_some())
 }
 
 /// `1 1611234567.123456789 ` of Meraki: a version that is none, and Unix seconds.

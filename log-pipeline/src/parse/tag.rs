@@ -43,7 +43,10 @@ pub(super) fn tagged(input: &[u8]) -> Option<Tagged<'_>> {
             if matches!(text[0], b'/' | b'\\' | b':') || is_hardware_address(input) {
                 return None;
             }
-            longer(input, length).unwrap_or((name, None, text))
+            match longer(input, length) {
+                Some((name, process, text)) => (name, Some(process), text),
+                None => (name, None, text),
+            }
         }
         (Some((b':', text)), process) => (name, process, text),
         (_, Some(process)) if ends(rest) => (name, Some(process), rest),
@@ -115,7 +118,7 @@ pub(super) fn snare(input: &[u8]) -> Option<(Option<&str>, Tagged<'_>)> {
 }
 
 /// `docker/image:1.2/name[1]:` has a colon in its tag: the process and the colon behind it tell.
-fn longer(input: &[u8], colon: usize) -> Option<(&[u8], Option<&[u8]>, &[u8])> {
+fn longer(input: &[u8], colon: usize) -> Option<(&[u8], &[u8], &[u8])> {
     let word = &input[..word_end(&input[..input.len().min(LONGEST_TAG)])];
     let open = memchr::memchr(b'[', word)?;
     let (process, rest) = bracketed(&input[open..])?;
@@ -125,7 +128,7 @@ fn longer(input: &[u8], colon: usize) -> Option<(&[u8], Option<&[u8]>, &[u8])> {
         && name.iter().all(|&byte| byte == b':' || TAG[usize::from(byte)])
         && word.len() == input.len() - rest.len() + 1
         && rest.first() == Some(&b':');
-    whole.then(|| (name, Some(process), &rest[1..]))
+    whole.then(|| (name, process, &rest[1..]))
 }
 
 /// `[process]`, and what follows.

@@ -22,7 +22,7 @@ pub(crate) fn messages() -> Option<BTreeSet<Vec<u8>>> {
                 found.extend(lines().map(vector));
             } else if name.starts_with("fuzz-") || name.starts_with("benches_") {
                 found.insert(bytes.trim_ascii_end().to_vec());
-            } else if name.ends_with(".data") || name.ends_with(".testdata") {
+            } else if path.extension().is_some_and(|it| it == "data" || it == "testdata") {
                 found.extend(lines().map(|line| line.trim_ascii_end().to_vec()));
             }
         }

@@ -79,6 +79,13 @@ fn the_last_of_equal_names_counts() {
     assert_eq!(found.value("a.b"), Some(Value::Number("2")));
 }
 
+#[cfg(feature = "serde")]
+#[test]
+fn the_owned_form_is_a_value_of_serde_json() {
+    let found = payload(r#"<13>@cee: {"a":{"b":[1,"\n"]}}"#).unwrap();
+    assert_eq!(found.to_value().unwrap(), serde_json::json!({"a": {"b": [1, "\n"]}}));
+}
+
 #[test]
 fn times_by_their_names_and_sizes() {
     for (text, ns) in [

@@ -23,14 +23,16 @@ fn append_and_read(criterion: &mut Criterion) {
             bencher.iter(|| {
                 let mut last = None;
                 for at in 0..RECORDS {
-                    last = Some(wal.append(1, at, &[black_box(record)]).expect("the disk has room"));
+                    last =
+                        Some(wal.append(1, at, &[black_box(record)]).expect("the disk has room"));
                 }
                 if let Some(receipt) = last {
                     receipt.wait().expect("the disk can be written");
                 }
                 for _ in 0..RECORDS {
-                    let record = cursor.wait_next().expect("the disk can be read").expect("it is open");
-                    if record.seq % RECORDS == 0 {
+                    let record =
+                        cursor.wait_next().expect("the disk can be read").expect("it is open");
+                    if record.seq.is_multiple_of(RECORDS) {
                         cursor.commit(record.position).expect("the disk can be written");
                     }
                     black_box(record);

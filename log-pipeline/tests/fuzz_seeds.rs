@@ -32,3 +32,18 @@ fn relp_seeds() {
 fn route_seeds() {
     with_each_seed("route", entry::route);
 }
+
+#[test]
+fn frame_seeds() {
+    with_each_seed("frame", entry::frame);
+}
+
+#[test]
+fn parse_seeds() {
+    with_each_seed("parse", entry::parse);
+}
+
+#[test]
+fn payload_seeds() {
+    with_each_seed("payload", entry::payload);
+}

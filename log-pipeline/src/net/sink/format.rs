@@ -3,7 +3,7 @@
 use std::io::Write;
 
 use super::feed::Item;
-use crate::message::{Message, Protocol};
+use crate::message::Message;
 use crate::net::intake::Intake;
 
 /// The form of a message in a sink.
@@ -37,7 +37,7 @@ impl Format {
             Self::Raw => out.extend_from_slice(&item.frame),
             Self::Rfc5424 => {
                 let message = item.message(intake);
-                if message.protocol == Protocol::Rfc5424 && message.error.is_none() {
+                if message.passes_as_rfc5424(&item.frame) {
                     out.extend_from_slice(&item.frame);
                 } else {
                     message.write_rfc5424(out);

@@ -10,6 +10,7 @@ pub mod name;
 pub mod record_type;
 pub mod message;
 pub mod rdata;
+mod layout;
 pub mod question;
 pub mod answer;
 pub mod cache;
@@ -41,4 +42,4 @@ pub use ttl::Ttl;
 pub use upstream::Upstream;
 pub use zone::Zone;
 #[cfg(feature = "zones")]
-pub use zone::{MasterFileError, Mistake};
+pub use zone::{Loaded, MasterFileError, Mistake};

@@ -272,7 +272,8 @@ impl Shared {
         let folded = query.name.to_ascii_lowercase();
         let (_, source) = self.layer(zones, &folded, query.rtype).ok_or(Unanswered::Unknown)?;
         let zone_of = |name: &[u8], rtype| self.layer(zones, name, rtype).map(|(zone, _)| zone);
-        let answer = respond(zone_of, query.name, query.rtype).ok_or(Unanswered::Unknown)?;
+        let answer = respond(zone_of, query.name, query.rtype, query.dnssec_ok());
+        let answer = answer.ok_or(Unanswered::Unknown)?;
         Ok((answer.map_err(|_| Unanswered::TooLarge)?, source))
     }
 

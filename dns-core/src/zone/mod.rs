@@ -1,19 +1,33 @@
 //! Authoritative zones in memory: who owns what, found as RFC 1034 §4.3.2 and RFC 4592 say.
 
 mod build;
+mod records;
+mod denial;
 mod lookup;
+#[cfg(feature = "zones")]
+mod check;
+#[cfg(feature = "zones")]
+mod difference;
 #[cfg(feature = "zones")]
 mod master_file;
 mod respond;
 mod set;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 pub use build::{RecordError, ZoneBuilder, ZoneError};
 #[cfg(feature = "zones")]
-pub use master_file::{MasterFileError, Mistake};
+pub use check::Concern;
+#[cfg(feature = "zones")]
+pub use difference::{ApplyError, Difference, OwnedRecord};
+#[cfg(feature = "zones")]
+pub use master_file::{Loaded, MasterFileError, Mistake, Remark};
+pub use records::ZoneRecord;
 pub(crate) use respond::respond;
 pub(crate) use set::ZoneSet;
+
+use denial::Denial;
 
 use crate::name::Name;
 use crate::rdata::Soa;
@@ -25,7 +39,11 @@ use crate::ttl::Ttl;
 pub struct Zone {
     origin: Name,
     /// Every name that exists, empty non-terminals too, by its wire form in lower case.
-    nodes: HashMap<Box<[u8]>, Node>,
+    nodes: HashMap<Arc<[u8]>, Node>,
+    /// The keys of all nodes with data, in canonical order (RFC 4034 §6.1).
+    order: Vec<Arc<[u8]>>,
+    /// How a signed zone proves what is not there.
+    denial: Denial,
     soa: Soa,
     /// TTL of the SOA record in denials: min(its TTL, MINIMUM) (RFC 2308 §3).
     denial_ttl: Ttl,

@@ -60,7 +60,8 @@ pub(crate) fn respond<'z>(
                 if let Ok(target) = target {
                     let (data, ttl) = (target.as_wire(), set.ttl);
                     message.builder.record(Section::Answer, &owner, RecordType::CNAME, ttl, data);
-                    Some(data.to_vec())
+                    // Who asked for the alias has it.
+                    (rtype != RecordType::CNAME).then(|| data.to_vec())
                 } else {
                     rcode = YXDOMAIN;
                     None

@@ -1,5 +1,7 @@
 //! Programs that tests compare with, and directories of their own for them.
 
+pub(crate) mod nsd;
+
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU32, Ordering};

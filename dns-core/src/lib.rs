@@ -15,6 +15,8 @@ pub mod question;
 pub mod answer;
 pub mod cache;
 pub mod zone;
+#[cfg(feature = "zones")]
+pub mod tsig;
 pub mod hosts;
 pub mod upstream;
 pub mod forward;

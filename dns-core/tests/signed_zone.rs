@@ -47,13 +47,47 @@ _s._tcp  SRV 1 2 3 web
 ";
 
 const NAMES: &[&str] = &[
-    "corp.", "ns.corp.", "mail.corp.", "www.corp.", "web.corp.", "away.corp.", "nowhere.corp.",
-    "wild.corp.", "*.wild.corp.", "host.wild.corp.", "deep.host.wild.corp.", "x.wild.corp.",
-    "y.x.wild.corp.", "alias.corp.", "c.corp.", "b.c.corp.", "a.b.c.corp.", "z.b.c.corp.",
-    "star.c.corp.", "q.star.c.corp.", "old.corp.", "host.old.corp.", "gone.old.corp.", "new.corp.",
-    "signed.corp.", "ns.signed.corp.", "x.signed.corp.", "plain.corp.", "x.y.plain.corp.",
-    "other.corp.", "e.corp.", "d.e.corp.", "deleg.d.e.corp.", "x.deleg.d.e.corp.", "nothing.corp.",
-    "a.nothing.corp.", "zzz.corp.", "0.corp.", "_s._tcp.corp.", "_tcp.corp.", "WeB.CoRp.",
+    "corp.",
+    "ns.corp.",
+    "mail.corp.",
+    "www.corp.",
+    "web.corp.",
+    "away.corp.",
+    "nowhere.corp.",
+    "wild.corp.",
+    "*.wild.corp.",
+    "host.wild.corp.",
+    "deep.host.wild.corp.",
+    "x.wild.corp.",
+    "y.x.wild.corp.",
+    "alias.corp.",
+    "c.corp.",
+    "b.c.corp.",
+    "a.b.c.corp.",
+    "z.b.c.corp.",
+    "star.c.corp.",
+    "q.star.c.corp.",
+    "old.corp.",
+    "host.old.corp.",
+    "gone.old.corp.",
+    "new.corp.",
+    "signed.corp.",
+    "ns.signed.corp.",
+    "x.signed.corp.",
+    "plain.corp.",
+    "x.y.plain.corp.",
+    "other.corp.",
+    "e.corp.",
+    "d.e.corp.",
+    "deleg.d.e.corp.",
+    "x.deleg.d.e.corp.",
+    "nothing.corp.",
+    "a.nothing.corp.",
+    "zzz.corp.",
+    "0.corp.",
+    "_s._tcp.corp.",
+    "_tcp.corp.",
+    "WeB.CoRp.",
 ];
 
 const TYPES: &[RecordType] = &[
@@ -78,7 +112,10 @@ fn sign(directory: &Directory, options: &[&str]) -> Option<String> {
         String::from_utf8(done.stdout).expect("text").trim().to_owned()
     };
     let key = run(Command::new(keygen).args(["-a", "ECDSAP256SHA256", "corp."]));
-    run(Command::new(signzone).args(options).args(["-o", "corp.", "-f", "signed", "zone"]).arg(&key));
+    run(Command::new(signzone)
+        .args(options)
+        .args(["-o", "corp.", "-f", "signed", "zone"])
+        .arg(&key));
     Some(std::fs::read_to_string(directory.path().join("signed")).expect("a signed zone"))
 }
 
@@ -102,9 +139,8 @@ fn exchange(server: SocketAddr, query: &Message) -> Message {
 
 /// Owners in lower case, in no order.
 fn set(records: &[Record]) -> Vec<String> {
-    let line = |r: &Record| {
-        format!("{} {} {} {}", r.name.to_lowercase(), r.ttl, r.record_type(), r.data)
-    };
+    let line =
+        |r: &Record| format!("{} {} {} {}", r.name.to_lowercase(), r.ttl, r.record_type(), r.data);
     let mut lines: Vec<String> = records.iter().map(line).collect();
     lines.sort_unstable();
     lines

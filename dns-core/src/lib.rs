@@ -17,11 +17,25 @@ pub mod cache;
 pub mod zone;
 #[cfg(feature = "zones")]
 pub mod tsig;
+#[cfg(feature = "zones")]
+pub mod transfer;
 pub mod hosts;
 pub mod upstream;
 pub mod forward;
 pub mod policy;
 pub mod resolve;
+#[cfg(feature = "zones")]
+mod state;
+#[cfg(feature = "zones")]
+pub mod journal;
+#[cfg(feature = "zones")]
+pub mod catalog;
+#[cfg(feature = "zones")]
+pub mod notify;
+#[cfg(feature = "zones")]
+pub mod secondary;
+#[cfg(feature = "zones")]
+pub mod primary;
 mod miss;
 #[cfg(feature = "server")]
 pub mod net;

@@ -46,6 +46,9 @@ pub enum RecordError {
     /// A wildcard that is delegated: nobody can say what that means (RFC 4592 §4.2).
     #[error("{0} is a wildcard and cannot have NS records: delegate the names one by one")]
     WildcardNs(Name),
+    /// More records of one owner and type than any message can hold.
+    #[error("{0} has more {1} records than a message can hold: remove some")]
+    TooMany(Name, RecordType),
 }
 
 impl RecordError {
@@ -60,6 +63,7 @@ impl RecordError {
             RecordError::SoaNotAtApex(_) => "soa_not_at_apex",
             RecordError::TwoSoas => "two_soas",
             RecordError::WildcardNs(_) => "wildcard_ns",
+            RecordError::TooMany(..) => "too_many",
         }
     }
 }
@@ -183,6 +187,9 @@ impl ZoneBuilder {
             cname(rtype) || signing
         };
         for set in &node.sets {
+            if set.rtype == rtype && set.data.len() >= MOST_IN_SET {
+                return Err(RecordError::TooMany(owner.clone(), rtype));
+            }
             if (cname(rtype) && !beside(set.rtype)) || (cname(set.rtype) && !beside(rtype)) {
                 return Err(RecordError::CnameAndOther(owner.clone()));
             }
@@ -222,6 +229,9 @@ impl ZoneBuilder {
         let mut order: Vec<Arc<[u8]>> = with_data.map(|(key, _)| Arc::clone(key)).collect();
         order.sort_unstable_by(|a, b| canonical_cmp(a, b));
         let denial = Denial::of(&origin, &nodes, &order);
-        Ok(Zone { origin, nodes, order, denial, soa: *soa, denial_ttl })
+        Ok(Zone { origin, nodes, order, denial, soa: *soa, void: false, denial_ttl })
     }
 }
+
+/// Records of one set: with owner, type, class, TTL and length each takes 12 octets of a message at least.
+const MOST_IN_SET: usize = u16::MAX as usize / 12;

@@ -1,6 +1,6 @@
 //! What changed between two versions of a zone, as IXFR carries it (RFC 1995 §4).
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 
 use thiserror::Error;
 
@@ -89,16 +89,16 @@ impl ApplyError {
 }
 
 /// Owner in lower case, type and data: what makes two records the same one.
-type Key<'r> = (Box<[u8]>, RecordType, &'r [u8]);
+type Key = (Box<[u8]>, RecordType, Box<[u8]>);
 
-fn key<'r>(record: &ZoneRecord<'r>) -> Key<'r> {
-    (record.owner.folded().as_wire().into(), record.rtype, record.rdata)
+fn key(record: &ZoneRecord<'_>) -> Key {
+    (record.owner.folded().as_wire().into(), record.rtype, record.rdata.into())
 }
 
 impl Zone {
     /// What leads from this version to `newer`. Looks at every record of both.
     pub fn difference(&self, newer: &Zone) -> Difference {
-        let with_ttl = |record: ZoneRecord<'_>| (key_owned(&record), record.ttl);
+        let with_ttl = |record: ZoneRecord<'_>| (key(&record), record.ttl);
         let (old, new): (HashSet<_>, HashSet<_>) =
             (self.records().map(with_ttl).collect(), newer.records().map(with_ttl).collect());
         let only = |zone: &Zone, other: &HashSet<_>| {
@@ -116,34 +116,31 @@ impl Zone {
         }
     }
 
-    /// This version with `difference` worked in: a new zone; this one stays as it is. Looks at every record.
+    /// This version with `differences` worked in, one after another: a new zone; this one stays as it is.
+    /// Looks at every record once.
     ///
     /// # Errors
-    /// When it does not fit: it begins elsewhere, removes what is not there, or the result is no zone.
-    pub fn apply(&self, difference: &Difference) -> Result<Zone, ApplyError> {
-        if difference.from != self.soa.serial {
-            return Err(ApplyError::Serial { from: difference.from, at: self.soa.serial });
-        }
-        let gone: Vec<ZoneRecord<'_>> =
-            difference.removed.iter().map(OwnedRecord::borrowed).collect();
-        let mut gone: HashSet<Key<'_>> = gone.iter().map(key).collect();
-        let mut builder = Zone::builder(self.origin.clone());
-        for record in self.records() {
-            if !gone.remove(&key(&record)) {
-                builder.record(record.owner, record.ttl, record.rtype, record.rdata)?;
+    /// When they do not fit: one begins elsewhere, removes what is not there, or the result is no zone.
+    pub fn apply(&self, differences: &[Difference]) -> Result<Zone, ApplyError> {
+        let mut all: HashMap<Key, OwnedRecord> =
+            self.records().map(|record| (key(&record), record.into())).collect();
+        let mut at = self.soa.serial;
+        for difference in differences {
+            if difference.from != at {
+                return Err(ApplyError::Serial { from: difference.from, at });
             }
+            for record in &difference.removed {
+                let missing = || ApplyError::Missing(record.owner.clone(), record.rtype);
+                all.remove(&key(&record.borrowed())).ok_or_else(missing)?;
+            }
+            let added = difference.added.iter().map(|r| (key(&r.borrowed()), r.clone()));
+            all.extend(added);
+            at = difference.to;
         }
-        if let Some((owner, rtype, _)) = gone.into_iter().next() {
-            let owner = Name::from_wire(&owner).unwrap_or_else(|_| Name::root());
-            return Err(ApplyError::Missing(owner, rtype));
-        }
-        for record in &difference.added {
+        let mut builder = Zone::builder(self.origin.clone());
+        for record in all.values() {
             builder.record(&record.owner, record.ttl, record.rtype, &record.rdata)?;
         }
         Ok(builder.build()?)
     }
-}
-
-fn key_owned(record: &ZoneRecord<'_>) -> (Box<[u8]>, RecordType, Box<[u8]>) {
-    (record.owner.folded().as_wire().into(), record.rtype, record.rdata.into())
 }

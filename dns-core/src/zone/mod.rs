@@ -45,6 +45,9 @@ pub struct Zone {
     /// How a signed zone proves what is not there.
     denial: Denial,
     soa: Soa,
+    /// It is ours and we do not have it: a secondary's before the first transfer and after the expiry
+    /// (RFC 1034 §4.3.5). Every question fails.
+    void: bool,
     /// TTL of the SOA record in denials: min(its TTL, MINIMUM) (RFC 2308 §3).
     denial_ttl: Ttl,
 }
@@ -76,6 +79,23 @@ impl Zone {
     /// Begins a zone at `origin`, to be filled record by record.
     pub fn builder(origin: Name) -> ZoneBuilder {
         ZoneBuilder::new(origin)
+    }
+
+    /// A zone that is ours to answer for and that we do not have: every question to it fails, and none of
+    /// its names is asked of others.
+    pub fn void(origin: Name) -> Zone {
+        let mut builder = Zone::builder(origin.clone());
+        let soa = [&[0, 0][..], &[0; 20]].concat();
+        for (rtype, data) in [(RecordType::SOA, &soa[..]), (RecordType::NS, &[0])] {
+            let put = builder.record(&origin, Ttl::ZERO, rtype, data);
+            put.expect("a SOA and an NS record go into any zone");
+        }
+        Zone { void: true, ..builder.build().expect("with SOA and NS it is a zone") }
+    }
+
+    /// Whether this is [`Zone::void`].
+    pub fn is_void(&self) -> bool {
+        self.void
     }
 
     /// Where the zone begins.

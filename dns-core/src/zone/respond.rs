@@ -17,13 +17,13 @@ use crate::ttl::Ttl;
 /// not there come along, as the zones have them (RFC 4035 §3.1, RFC 5155 §7.2).
 ///
 /// # Errors
-/// [`AnswerError::TooLarge`] when it does not fit a message.
+/// When it does not fit a message, or a zone on the way is void.
 pub(crate) fn respond<'z>(
     zone_of: impl Fn(&[u8], RecordType) -> Option<&'z Zone>,
     qname: &[u8],
     rtype: RecordType,
     signed: bool,
-) -> Option<Result<Answer, AnswerError>> {
+) -> Option<Result<Answer, NoAnswer>> {
     let mut owner = qname.to_vec();
     let mut message = Response::new(qname, rtype, signed);
     let (mut rcode, mut authoritative) = (Rcode::NOERROR, true);
@@ -35,6 +35,9 @@ pub(crate) fn respond<'z>(
             break;
         }
         let Some(zone) = zone_of(&folded, rtype) else { break };
+        if zone.is_void() {
+            return Some(Err(NoAnswer::Void));
+        }
         last = Some(zone);
         let matched = zone.find(&owner, &folded, rtype);
         let encloser = &folded[folded.len() - matched.encloser..];
@@ -92,7 +95,16 @@ pub(crate) fn respond<'z>(
             None => break,
         }
     }
-    Some(message.finish(last?, rcode, authoritative))
+    Some(message.finish(last?, rcode, authoritative).map_err(NoAnswer::Unfit))
+}
+
+/// Why our zones give no answer to a name that is theirs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum NoAnswer {
+    /// Its zone is ours and we do not have it.
+    Void,
+    /// It does not fit a message.
+    Unfit(AnswerError),
 }
 
 /// A message being written, and what is to follow in it.

@@ -25,7 +25,6 @@ impl ZoneSet {
     }
 
     /// The zone at `origin`, to be kept however long.
-    #[cfg(feature = "zones")]
     pub(crate) fn at(&self, origin: &Name) -> Option<Arc<Zone>> {
         self.zones.get(origin.folded().as_wire()).cloned()
     }

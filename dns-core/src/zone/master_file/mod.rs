@@ -63,6 +63,19 @@ impl Zone {
         Ok(reader.finish(file, line)?.zone)
     }
 
+    /// The same for what a primary has sent and [`Zone::to_master_file`] has written: such a zone is its primary's
+    /// to mend, so that only its shape is looked at.
+    pub(crate) fn from_transferred_file(
+        origin: &Name,
+        file: &str,
+        text: &str,
+    ) -> Result<Zone, MasterFileError> {
+        let mut files = NoFiles;
+        let mut reader = Reader::new(origin, &mut files);
+        let line = reader.read(file, text)?;
+        reader.build(file, line)
+    }
+
     /// Reads the zone at `origin` from `file` and the files it includes, all of which must lie below `root`
     /// after links are followed. Relative names in `$INCLUDE` stand beside the file that has them. Blocks.
     ///

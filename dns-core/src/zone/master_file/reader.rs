@@ -75,6 +75,13 @@ impl<'f> Reader<'f> {
         Ok(line)
     }
 
+    /// Ends the reading without looking at what records say of each other.
+    pub(super) fn build(self, file: &str, line: u32) -> Result<Zone, MasterFileError> {
+        let wrong =
+            |error| MasterFileError { file: file.to_owned(), line, mistake: Mistake::Zone(error) };
+        self.builder.build().map_err(wrong)
+    }
+
     /// Ends the reading: is what was read a zone?
     pub(super) fn finish(self, file: &str, line: u32) -> Result<Loaded, MasterFileError> {
         let Reader { builder, places, mut remarks, .. } = self;

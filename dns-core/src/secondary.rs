@@ -33,7 +33,7 @@ impl SecondaryConfig {
             primaries,
             limits: TransferLimits::default(),
             least_refresh: Duration::from_secs(10),
-            most_refresh: Duration::from_secs(86_400),
+            most_refresh: Duration::from_hours(24),
         }
     }
 }
@@ -154,18 +154,14 @@ impl Secondary {
         random: u16,
     ) -> Option<Change> {
         self.busy = false;
-        let received = match outcome {
-            Ok(received) => received,
-            Err(_) => {
-                self.failed_at(now);
-                return None;
-            }
+        let Ok(received) = outcome else {
+            self.failed_at(now);
+            return None;
         };
         (self.failed, self.rounds) = (0, 0);
         let change = match received {
             Received::Unchanged => Change::Confirmed,
             Received::Zone(zone, changes) => {
-                let zone = Arc::new(zone);
                 self.zone = Some(Arc::clone(&zone));
                 Change::Updated(zone, changes)
             }
@@ -175,8 +171,8 @@ impl Secondary {
         let refresh =
             seconds(soa.refresh).clamp(self.config.least_refresh, self.config.most_refresh);
         // Up to a tenth earlier, so that a hundred zones do not come all at once.
-        let early = refresh / 10 * u32::from(random) / 65_536;
-        self.due = if std::mem::take(&mut self.again) { now } else { now + refresh - early };
+        let refresh = refresh.saturating_sub(refresh / 10 * u32::from(random) / 65_536);
+        self.due = if std::mem::take(&mut self.again) { now } else { now + refresh };
         self.expires = Some(now + seconds(soa.expire));
         Some(change)
     }
@@ -186,7 +182,7 @@ impl Secondary {
         let primaries = self.config.primaries.len().max(1);
         self.next = (self.next + 1) % primaries;
         self.failed += 1;
-        if self.failed % primaries != 0 {
+        if !self.failed.is_multiple_of(primaries) {
             self.due = now;
             return;
         }
@@ -286,4 +282,4 @@ fn is_about_differences(error: &TransferError) -> bool {
 /// Without a zone: the first pause after all primaries failed; it doubles.
 const FIRST_RETRY: Duration = Duration::from_secs(5);
 /// The longest pause.
-const MOST_RETRY: Duration = Duration::from_secs(3_600);
+const MOST_RETRY: Duration = Duration::from_hours(1);

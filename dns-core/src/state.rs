@@ -1,5 +1,6 @@
 //! Files that are either the old or the new ones, whatever happens in between.
 
+use std::fmt::Write as _;
 use std::fs::{self, File};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
@@ -30,7 +31,9 @@ pub(crate) fn file_name(origin: &Name, suffix: &str) -> String {
         for &octet in label {
             match octet.to_ascii_lowercase() {
                 plain @ (b'a'..=b'z' | b'0'..=b'9' | b'-' | b'_') => text.push(plain as char),
-                other => text.push_str(&format!("%{other:02x}")),
+                other => {
+                    let _ = write!(text, "%{other:02x}");
+                }
             }
         }
         text.push('.');

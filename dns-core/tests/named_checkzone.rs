@@ -1,6 +1,7 @@
 //! BIND's `named-checkzone` and we take the same zone files, refuse the same ones, and read the same records.
 #![cfg(feature = "zones")]
 
+#[allow(dead_code, reason = "each test uses its part")]
 mod programs;
 
 use std::path::Path;

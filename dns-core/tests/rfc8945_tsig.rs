@@ -10,7 +10,7 @@ use proptest::prelude::*;
 const NOW: u64 = 1_700_000_000;
 
 fn key(algorithm: Algorithm) -> Key {
-    Key::new("site.key.".parse().expect("a name"), algorithm, b"a secret of some length")
+    Key::new(&"site.key.".parse().expect("a name"), algorithm, b"a secret of some length")
 }
 
 fn ring(algorithm: Algorithm) -> (Keyring, Arc<Key>) {
@@ -120,7 +120,9 @@ fn streams_whose_order_was_changed_do_not_verify() {
     let mut asker = Conversation::request(&key, &mut request, NOW);
     let (_, mut server) = signed(ring.verify(&request, NOW).expect("it holds"));
     let mut all = [message(1), message(2), message(3)];
-    all.iter_mut().for_each(|message| server.sign(message, NOW));
+    for message in &mut all {
+        server.sign(message, NOW);
+    }
     asker.verify(&all[0], NOW).expect("the first");
     assert_eq!(asker.clone().verify(&all[2], NOW), Err(TsigError::BadSig), "one left out");
     asker.verify(&all[1], NOW).expect("the second");

@@ -2,6 +2,7 @@
 //! query signed with a key (RFC 8945). Octets in, octets out; sockets are elsewhere.
 
 mod access;
+mod query;
 mod reply;
 
 use std::collections::HashMap;
@@ -14,16 +15,16 @@ pub use access::{Grant, GrantError};
 pub use reply::Reply;
 
 use crate::journal::Journal;
-use crate::message::{AA, HEADER, OPCODE, QR, Rcode, Section, records, u16_at};
-use crate::name::{Name, read, skip};
+use crate::message::{AA, HEADER, OPCODE, QR, Rcode, u16_at};
+use crate::name::Name;
 use crate::notify::Peer;
-use crate::rdata::RData;
-use crate::record_type::{Class, RecordType};
+use crate::record_type::RecordType;
 use crate::resolve::{Resolver, Transport};
 use crate::state;
 use crate::transfer::{Content, NOTIFY, Outgoing, error_response, is_newer};
 use crate::tsig::{Checked, Conversation, Keyring};
 use crate::zone::{Difference, Zone};
+use query::{datagram_size, question, version, wants};
 
 /// What others may do with one zone.
 #[derive(Clone, Debug, Default)]
@@ -340,57 +341,10 @@ fn note(
         journal.clear();
         return Installed::SameSerial;
     }
-    changes.into_iter().for_each(|change| journal.push(change));
+    for change in changes {
+        journal.push(change);
+    }
     Installed::Newer
-}
-
-/// `None` for what is cut short.
-fn wants(message: &[u8]) -> Option<bool> {
-    let flags = u16_at(message, 2).ok()?;
-    if flags & QR != 0 {
-        return Some(false);
-    }
-    if flags & OPCODE == NOTIFY << 11 {
-        return Some(true);
-    }
-    if flags & OPCODE != 0 || u16_at(message, 4).ok()? != 1 {
-        return Some(false);
-    }
-    let at = skip(message, HEADER).ok()?;
-    if matches!(RecordType(u16_at(message, at).ok()?), RecordType::AXFR | RecordType::IXFR) {
-        return Some(true);
-    }
-    // One additional record of the root is OPT: nearly every query ends here.
-    if u16_at(message, 10).ok()? == 1 && message.get(at + 4) == Some(&0) {
-        return Some(false);
-    }
-    let last = records(message).ok()?.last()?.ok()?;
-    Some(last.section == Section::Additional && last.rtype == RecordType::TSIG)
-}
-
-/// The one question, of class IN.
-fn question(message: &[u8]) -> Option<(Name, RecordType)> {
-    let (name, at) = read(message, HEADER).ok()?;
-    let one = u16_at(message, 4).ok()? == 1 && u16_at(message, at + 2).ok()? == Class::IN.0;
-    Some((name, RecordType(u16_at(message, at).ok()?))).filter(|_| one)
-}
-
-/// The serial that an IXFR query has in its authority section (RFC 1995 §3).
-fn version(message: &[u8], origin: &Name) -> Option<u32> {
-    let record = records(message).ok()?.flatten().find(|r| r.section == Section::Authority)?;
-    let (owner, _) = read(message, record.owner_at).ok()?;
-    match RData::read(message, record.rdata.start, record.rdata.end, record.rtype).ok()? {
-        RData::Soa(soa) if owner == *origin => Some(soa.serial),
-        _ => None,
-    }
-}
-
-/// The octets of a datagram that the asker takes.
-fn datagram_size(message: &[u8]) -> usize {
-    let edns = |record: &crate::message::RecordAt| record.rtype == RecordType::OPT;
-    let opt = records(message).ok().and_then(|mut all| all.find_map(|r| r.ok().filter(edns)));
-    let stated = opt.map_or(512, |opt| usize::from(opt.class.0));
-    stated.clamp(512, usize::from(crate::answer::DEFAULT_UDP_PAYLOAD))
 }
 
 /// Octets of one zone's journal.

@@ -90,7 +90,7 @@ pub enum Received {
     /// We have the newest version.
     Unchanged,
     /// The zone; the differences that led there when they came so.
-    Zone(Zone, Vec<Difference>),
+    Zone(Arc<Zone>, Vec<Difference>),
 }
 
 /// A transfer on its way in.
@@ -144,10 +144,8 @@ impl Incoming {
         if self.bytes > self.limits.max_bytes {
             return Err(TransferError::TooMuch("the bytes allowed"));
         }
-        let verified = match &mut self.conversation {
-            Some(conversation) => Some(conversation.verify(message, wall)),
-            None => None,
-        };
+        let conversation = self.conversation.as_mut();
+        let verified = conversation.map(|conversation| conversation.verify(message, wall));
         let plain = match &verified {
             Some(Ok(plain)) => plain,
             // Who does not know our key says so without signing: that is worth telling apart.
@@ -252,10 +250,10 @@ impl Incoming {
         let (builder, changes) = (builder.take(), std::mem::take(changes));
         self.settled()?;
         if let Some(builder) = builder {
-            return Ok(Some(Received::Zone(builder.build()?, changes)));
+            return Ok(Some(Received::Zone(Arc::new(builder.build()?), changes)));
         }
         let known = self.known.as_ref().ok_or(TransferError::NoSoa)?;
-        Ok(Some(Received::Zone(known.apply(&changes)?, changes)))
+        Ok(Some(Received::Zone(Arc::new(known.apply(&changes)?), changes)))
     }
 
     fn settled(&self) -> Result<(), TransferError> {

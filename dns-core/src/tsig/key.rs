@@ -82,7 +82,7 @@ impl KeyError {
 
 impl Key {
     /// A key from its parts.
-    pub fn new(name: Name, algorithm: Algorithm, secret: &[u8]) -> Key {
+    pub fn new(name: &Name, algorithm: Algorithm, secret: &[u8]) -> Key {
         Key { name: name.folded(), algorithm, secret: secret.into() }
     }
 
@@ -101,7 +101,9 @@ impl Key {
         macro_rules! sign {
             ($hash:ty) => {{
                 let mut mac = self.mac::<Hmac<$hash>>();
-                parts.iter().for_each(|part| mac.update(part));
+                for part in parts {
+                    mac.update(part);
+                }
                 mac.finalize().into_bytes().to_vec()
             }};
         }
@@ -117,7 +119,9 @@ impl Key {
         macro_rules! verify {
             ($hash:ty) => {{
                 let mut mac = self.mac::<Hmac<$hash>>();
-                parts.iter().for_each(|part| mac.update(part));
+                for part in parts {
+                    mac.update(part);
+                }
                 mac.verify_slice(code).is_ok()
             }};
         }
@@ -159,7 +163,7 @@ impl FromStr for Key {
         if secret.is_empty() {
             Err(KeyError::Secret)
         } else {
-            Ok(Key::new(name, algorithm, &secret))
+            Ok(Key::new(&name, algorithm, &secret))
         }
     }
 }
@@ -201,7 +205,7 @@ mod tests {
     #[test]
     fn codes_of_rfc_4231() {
         // Test case 2.
-        let key = |algorithm| Key::new(Name::root(), algorithm, b"Jefe");
+        let key = |algorithm| Key::new(&Name::root(), algorithm, b"Jefe");
         let code = key(Algorithm::HmacSha256).sign(&[b"what do ya want ", b"for nothing?"]);
         assert!(code.starts_with(&[0x5b, 0xdc, 0xc1, 0x46, 0xbf, 0x60, 0x75, 0x4e]));
         let code = key(Algorithm::HmacSha512).sign(&[b"what do ya want for nothing?"]);

@@ -144,22 +144,16 @@ impl Rejected {
     pub fn mark(&self, response: &mut Vec<u8>) {
         let Some(record) = &self.record else { return };
         let (_, error) = self.error.codes();
-        match (&self.key, self.error) {
-            (Some(key), TsigError::BadTime) => {
-                let other = &self.now.to_be_bytes()[2..];
-                let (prior, timers) = (prefixed(&record.code), record.timers);
-                let variables = variables(key, timers, error, other);
-                let code = key.sign(&[&prior, response, &variables]);
-                append(response, key, timers, &code, error, other);
-            }
-            _ => {
-                let algorithm = match &self.key {
-                    Some(key) => key.algorithm(),
-                    None => Algorithm::HmacSha256,
-                };
-                let nameless = Key::new(record.name.clone(), algorithm, b"");
-                append(response, &nameless, record.timers, &[], error, &[]);
-            }
+        if let (Some(key), TsigError::BadTime) = (&self.key, self.error) {
+            let other = &self.now.to_be_bytes()[2..];
+            let (prior, timers) = (prefixed(&record.code), record.timers);
+            let variables = variables(key, timers, error, other);
+            let code = key.sign(&[&prior, response, &variables]);
+            append(response, key, timers, &code, error, other);
+        } else {
+            let algorithm = self.key.as_ref().map_or(Algorithm::HmacSha256, |key| key.algorithm());
+            let nameless = Key::new(&record.name, algorithm, b"");
+            append(response, &nameless, record.timers, &[], error, &[]);
         }
     }
 }
@@ -272,9 +266,10 @@ fn check(
     if record.code.len() < key.code_len() {
         return Err(TsigError::BadTrunc);
     }
-    let rest = match timers_only {
-        true => record.timers.octets().to_vec(),
-        false => variables(key, record.timers, record.error, &record.other),
+    let rest = if timers_only {
+        record.timers.octets().to_vec()
+    } else {
+        variables(key, record.timers, record.error, &record.other)
     };
     let parts: Vec<&[u8]> = signed.iter().copied().chain([&rest[..]]).collect();
     if !key.verify(&parts, &record.code) {

@@ -1,5 +1,6 @@
 //! Programs that tests compare with, and directories of their own for them.
 
+pub(crate) mod knot;
 pub(crate) mod nsd;
 
 use std::io::Write as _;

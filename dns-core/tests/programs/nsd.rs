@@ -41,6 +41,13 @@ impl Daemon {
     }
 }
 
+impl Daemon {
+    /// To send signals to.
+    pub(crate) fn pid(&self) -> u32 {
+        self.child.id()
+    }
+}
+
 impl Drop for Daemon {
     fn drop(&mut self) {
         let pid = self.child.id().to_string();

@@ -46,4 +46,4 @@ async fn patient<T>(what: impl Future<Output = io::Result<T>>) -> Result<T, Atte
 /// How long a primary may say nothing.
 const PATIENCE: Duration = Duration::from_secs(15);
 /// How long a whole transfer may take: one that only just does not fall silent holds up all others.
-const LONGEST: Duration = Duration::from_secs(30 * 60);
+const LONGEST: Duration = Duration::from_mins(30);

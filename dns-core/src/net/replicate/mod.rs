@@ -79,7 +79,9 @@ impl Replication {
         let (close, closing) = oneshot::channel();
         let authority = Authority { primary: primary.clone(), commands };
         let mut task = Task::new(primary, directory);
-        replicas.into_iter().for_each(|replica| task.add(replica));
+        for replica in replicas {
+            task.add(replica);
+        }
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let named = std::thread::Builder::new().name("dns zones".to_owned());
         let thread = named.spawn(move || runtime.block_on(task.run(commanded, closing)))?;

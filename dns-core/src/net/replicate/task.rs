@@ -68,7 +68,7 @@ impl Task {
         let saved = self.file(&origin).and_then(|file| saved::load(&file, &origin));
         let secondary = Secondary::new(replica.config.clone(), saved, self.now());
         let zone = secondary.zone().cloned();
-        let first = zone.clone().unwrap_or_else(|| Arc::new(Zone::void(origin.clone())));
+        let first = zone.clone().unwrap_or_else(|| Arc::new(Zone::void(&origin)));
         self.install(first, Vec::new());
         let state = State { secondary, replica, members: Vec::new(), listed_in };
         self.replicas.insert(origin.folded(), state);
@@ -101,7 +101,7 @@ impl Task {
             self.begin_attempts();
             self.send_notices(v4.as_ref(), v6.as_ref()).await;
             let next = self.next_timeout();
-            let pause = next.map_or(Duration::from_secs(3_600), |at| at.saturating_sub(self.now()));
+            let pause = next.map_or(Duration::from_hours(1), |at| at.saturating_sub(self.now()));
             tokio::select! {
                 _ = &mut closing => return,
                 command = commands.recv() => match command {
@@ -169,7 +169,7 @@ impl Task {
         }
         for origin in expired {
             tracing::warn!(zone = %origin, "no primary was reached for too long: it is not served");
-            self.primary.resolver().put_zone(Zone::void(origin));
+            self.primary.resolver().put_zone(Zone::void(&origin));
         }
     }
 

@@ -18,11 +18,11 @@ pub(super) fn read(text: &str) -> Option<u32> {
         1..=12 => 31,
         _ => return None,
     };
-    let valid = (1970..=2105).contains(&year) && (1..=days).contains(&day);
+    let valid = (1970..=2106).contains(&year) && (1..=days).contains(&day);
     if !valid || hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    Some(((days_to(year, month, day) * 24 + hour) * 3600 + minute * 60 + second) as u32)
+    u32::try_from(((days_to(year, month, day) * 24 + hour) * 60 + minute) * 60 + second).ok()
 }
 
 /// The other way round.

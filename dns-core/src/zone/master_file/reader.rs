@@ -20,6 +20,9 @@ struct Place {
     line: u32,
 }
 
+/// Owner in lower case and type.
+type SetKey = (Box<[u8]>, RecordType);
+
 /// What one entry takes over from those before it.
 pub(super) struct Reader<'f> {
     builder: ZoneBuilder,
@@ -32,7 +35,7 @@ pub(super) struct Reader<'f> {
     default_ttl: Option<Ttl>,
     last_ttl: Option<Ttl>,
     /// Where the first record of each owner and type stands, and its TTL.
-    places: HashMap<(Box<[u8]>, RecordType), (Place, Ttl)>,
+    places: HashMap<SetKey, (Place, Ttl)>,
     remarks: Vec<Remark>,
 }
 

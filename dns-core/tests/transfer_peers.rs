@@ -289,3 +289,76 @@ fn we_follow_knot() {
     };
     secondary_of("hmac-sha256", "knot.log", "IXFR, outgoing", start, hang_up);
 }
+
+fn catalog_zone(serial: u32, members: &[&str]) -> Zone {
+    let members: Vec<(Name, Vec<String>)> =
+        members.iter().map(|member| (member.parse().expect("a name"), Vec::new())).collect();
+    dns_core::catalog::build(&"cat.".parse().expect("a name"), serial, &members)
+}
+
+#[test]
+fn knot_serves_what_our_catalog_lists() {
+    let (directory, peer_port) = (Directory::new(), free_port());
+    let primary = Primary::new(Resolver::builder().build(), keyring("hmac-sha256"), None);
+    let key = primary.keys().find(&"k.".parse().expect("a name")).expect("there").clone();
+    let mut options = ZoneOptions::default();
+    options.transfer = vec!["#k".parse().expect("a grant")];
+    options.notify = vec![Peer::new((Ipv4Addr::LOCALHOST, peer_port).into()).with_key(key)];
+    primary.configure(&origin(), options.clone());
+    primary.configure(&"cat.".parse().expect("a name"), options);
+    primary.install(zone(7), Vec::new()).expect("no journal on disk");
+    primary.install(catalog_zone(1, &[]), Vec::new()).expect("no journal on disk");
+    let ours = Ours::start(&primary, Vec::new(), None);
+    let (head, path) = (knot_head("hmac-sha256", ours.address.port()), directory.path().display());
+    let sections = format!(
+        "{head}template:\n  - id: member\n    storage: \"{path}\"\n    master: ours\n    acl: all\nzone:\n  \
+         - domain: cat.\n    storage: \"{path}\"\n    master: ours\n    acl: all\n    \
+         catalog-role: interpret\n    catalog-template: member\n"
+    );
+    let Some(peer) = knot(&directory, peer_port, &sections) else { return ours.stop() };
+    let log = directory.path().join("knot.log");
+    let said = |part: &str| std::fs::read_to_string(&log).unwrap_or_default().contains(part);
+    wait_for("the catalog", &log, || said("[cat.] loaded") || said("[cat.] AXFR, incoming"));
+    assert_eq!(serial(peer.address), None);
+    ours.publish(&primary, catalog_zone(2, &["corp."]));
+    wait_for("the member", &log, || serial(peer.address) == Some(7));
+    ours.publish(&primary, catalog_zone(3, &[]));
+    wait_for("the member's end", &log, || serial(peer.address).is_none());
+    drop(peer);
+    ours.stop();
+}
+
+#[test]
+fn we_serve_what_knots_catalog_lists() {
+    let (directory, saved, peer_port) = (Directory::new(), Directory::new(), free_port());
+    directory.write("corp.zone", text(7));
+    let primary = Primary::new(Resolver::builder().build(), keyring("hmac-sha256"), None);
+    let key = primary.keys().find(&"k.".parse().expect("a name")).expect("there").clone();
+    let peer = Peer::new((Ipv4Addr::LOCALHOST, peer_port).into()).with_key(key);
+    let config = SecondaryConfig::new("cat.".parse().expect("a name"), vec![peer]);
+    let replica = Replica { config, options: ZoneOptions::default(), catalog: true };
+    let ours = Ours::start(&primary, vec![replica.clone()], Some(saved.path()));
+    let (head, path) = (knot_head("hmac-sha256", ours.address.port()), directory.path().display());
+    let sections = |member: &str| {
+        format!(
+            "{head}zone:\n  - domain: cat.\n    storage: \"{path}\"\n    catalog-role: generate\n    notify: ours\n    \
+             acl: all\n{member}"
+        )
+    };
+    let member = format!(
+        "  - domain: corp.\n    storage: \"{path}\"\n    file: corp.zone\n    acl: all\n    catalog-role: member\n    \
+         catalog-zone: cat.\n"
+    );
+    let Some(peer) = knot(&directory, peer_port, &sections(&member)) else { return ours.stop() };
+    let log = directory.path().join("knot.log");
+    wait_for("the member", &log, || serial(ours.address) == Some(7));
+    let held = primary.resolver().zone(&origin()).expect("served");
+    assert!(held.same_records(&zone(7)));
+    ours.stop();
+    // After a restart catalog and member come from disk.
+    drop(peer);
+    let again = Primary::new(Resolver::builder().build(), keyring("hmac-sha256"), None);
+    let ours = Ours::start(&again, vec![replica], Some(saved.path()));
+    assert_eq!(serial(ours.address), Some(7));
+    ours.stop();
+}

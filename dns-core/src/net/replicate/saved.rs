@@ -20,7 +20,7 @@ pub(super) fn file(directory: &Path, origin: &Name) -> PathBuf {
 pub(super) fn load(file: &Path, origin: &Name) -> Option<(Arc<Zone>, Duration)> {
     let changed = fs::metadata(file).ok()?.modified().ok()?;
     let text = fs::read_to_string(file).ok()?;
-    match Zone::from_transferred_file(origin, &file.display().to_string(), &text) {
+    match Zone::from_saved(origin, &file.display().to_string(), &text) {
         Ok(zone) => {
             let age = SystemTime::now().duration_since(changed).unwrap_or_default();
             Some((Arc::new(zone), age))

@@ -65,11 +65,10 @@ impl Zone {
 
     /// The same for what a primary has sent and [`Zone::to_master_file`] has written: such a zone is its primary's
     /// to mend, so that only its shape is looked at.
-    pub(crate) fn from_transferred_file(
-        origin: &Name,
-        file: &str,
-        text: &str,
-    ) -> Result<Zone, MasterFileError> {
+    ///
+    /// # Errors
+    /// The first thing wrong, with file, line and mend.
+    pub fn from_saved(origin: &Name, file: &str, text: &str) -> Result<Zone, MasterFileError> {
         let mut files = NoFiles;
         let mut reader = Reader::new(origin, &mut files);
         let line = reader.read(file, text)?;

@@ -10,15 +10,32 @@ pub mod name;
 pub mod record_type;
 pub mod message;
 pub mod rdata;
+mod layout;
 pub mod question;
 pub mod answer;
 pub mod cache;
 pub mod zone;
+#[cfg(feature = "zones")]
+pub mod tsig;
+#[cfg(feature = "zones")]
+pub mod transfer;
 pub mod hosts;
 pub mod upstream;
 pub mod forward;
 pub mod policy;
 pub mod resolve;
+#[cfg(feature = "zones")]
+mod state;
+#[cfg(feature = "zones")]
+pub mod journal;
+#[cfg(feature = "zones")]
+pub mod catalog;
+#[cfg(feature = "zones")]
+pub mod notify;
+#[cfg(feature = "zones")]
+pub mod secondary;
+#[cfg(feature = "zones")]
+pub mod primary;
 mod miss;
 #[cfg(feature = "server")]
 pub mod net;
@@ -41,4 +58,4 @@ pub use ttl::Ttl;
 pub use upstream::Upstream;
 pub use zone::Zone;
 #[cfg(feature = "zones")]
-pub use zone::{MasterFileError, Mistake};
+pub use zone::{Loaded, MasterFileError, Mistake};

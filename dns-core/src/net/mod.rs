@@ -11,9 +11,13 @@ mod stream;
 mod asked;
 mod asking;
 mod bind;
+#[cfg(feature = "zones")]
+mod replicate;
 mod client;
 mod server;
 
 pub use bind::{BindError, Listen, ListenError};
 pub use client::{Client, Closed};
+#[cfg(feature = "zones")]
+pub use replicate::{Authority, Replica, Replication};
 pub use server::{Server, ServerConfig, Status};

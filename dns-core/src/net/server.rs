@@ -16,6 +16,8 @@ use super::bind::{self, BindError, Listen};
 use super::client::Client;
 use super::clock::Clock;
 use super::datagram::DatagramLoop;
+#[cfg(feature = "zones")]
+use super::replicate::Authority;
 use super::reply::{Missed, ReplyTo};
 use super::stream::{self, StreamDesk};
 use crate::forward::{Asked, ForwardConfig, Forwarder};
@@ -41,6 +43,9 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// How long a connection may say nothing. Default 10 s (RFC 7766 §6.2.3 wants seconds).
     pub idle: Duration,
+    /// Who answers transfers, notices and signed queries. Default: they are refused.
+    #[cfg(feature = "zones")]
+    pub authority: Option<Authority>,
     /// TLS towards clients.
     #[cfg(feature = "tls")]
     pub tls_server: Option<Arc<rustls::ServerConfig>>,
@@ -59,6 +64,8 @@ impl Default for ServerConfig {
             miss: MissConfig::default(),
             max_connections: 1_000,
             idle: Duration::from_secs(10),
+            #[cfg(feature = "zones")]
+            authority: None,
             #[cfg(feature = "tls")]
             tls_server: None,
             #[cfg(feature = "tls")]
@@ -134,7 +141,14 @@ impl Server {
             overloaded: Arc::default(),
         };
         let idle = config.idle;
-        let desk = StreamDesk { resolver: resolver.clone(), clock, missed, idle };
+        let desk = StreamDesk {
+            resolver: resolver.clone(),
+            clock,
+            missed,
+            idle,
+            #[cfg(feature = "zones")]
+            authority: config.authority.clone(),
+        };
         let desk = Arc::new(desk);
         let connections = Arc::new(Semaphore::new(config.max_connections));
         for &listen in &config.listen {
@@ -146,7 +160,8 @@ impl Server {
             let acceptor = match listen {
                 Listen::Plain(_) => {
                     for _ in 0..config.threads.max(1) {
-                        server.serve_datagrams(address, &resolver, clock).map_err(failed)?;
+                        let work = server.datagrams(address, &resolver, &config);
+                        server.serve_datagrams(address, work.map_err(failed)?).map_err(failed)?;
                     }
                     Acceptor::Plain
                 }
@@ -164,21 +179,27 @@ impl Server {
         Ok(server)
     }
 
-    fn serve_datagrams(
-        &mut self,
+    #[cfg_attr(not(feature = "zones"), expect(unused_variables, reason = "nothing to configure"))]
+    fn datagrams(
+        &self,
         address: SocketAddr,
         resolver: &Resolver,
-        clock: Clock,
-    ) -> std::io::Result<()> {
-        let work = DatagramLoop {
+        config: &ServerConfig,
+    ) -> std::io::Result<DatagramLoop> {
+        Ok(DatagramLoop {
             socket: Arc::new(bind::datagram(address)?),
             wildcard: address.ip().is_unspecified(),
             resolver: resolver.clone(),
-            clock,
+            clock: self.client.clock,
             missed: self.client.missed.clone(),
             stop: Arc::clone(&self.stop),
             overloaded: Arc::clone(&self.overloaded),
-        };
+            #[cfg(feature = "zones")]
+            authority: config.authority.clone(),
+        })
+    }
+
+    fn serve_datagrams(&mut self, address: SocketAddr, work: DatagramLoop) -> std::io::Result<()> {
         let named = std::thread::Builder::new().name(format!("dns {address}"));
         self.threads.push(named.spawn(move || work.run())?);
         Ok(())

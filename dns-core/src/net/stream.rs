@@ -12,6 +12,8 @@ use tokio::time::timeout;
 
 use super::clock::Clock;
 use super::reply::{Missed, ReplyTo};
+#[cfg(feature = "zones")]
+use crate::primary::Primary;
 use crate::resolve::{Resolver, Served, Transport};
 
 /// Serves one connection until it ends, says nothing for `idle`, or stops reading its answers.
@@ -33,6 +35,8 @@ pub(super) struct StreamDesk {
     pub(super) clock: Clock,
     pub(super) missed: mpsc::Sender<Missed>,
     pub(super) idle: Duration,
+    #[cfg(feature = "zones")]
+    pub(super) authority: Option<super::Authority>,
 }
 
 async fn read<S>(
@@ -60,6 +64,18 @@ where
             return Err(io::ErrorKind::InvalidData.into());
         };
         timeout(desk.idle, reader.read_exact(query)).await??;
+        #[cfg(feature = "zones")]
+        if let Some(authority) = desk.authority.as_ref().filter(|_| Primary::wants(query)) {
+            let now = desk.clock.now();
+            let mut reply = authority.answer(now, client, query, Transport::Stream);
+            // Waits for room: one message of a zone after another.
+            while let Some(message) = reply.next_message(super::replicate::wall()) {
+                if answers.send(message).await.is_err() {
+                    return Ok(());
+                }
+            }
+            continue;
+        }
         // Waits for room: a client that does not read its answers is not read either.
         let Ok(room) = answers.reserve().await else { return Ok(()) };
         let now = desk.clock.now();

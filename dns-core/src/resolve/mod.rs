@@ -120,7 +120,8 @@ impl Resolver {
 
     /// Adds `zone`, or puts it in the place of the one with its origin. When this returns, no answer of
     /// the old one is given any more. Looks at every cached answer.
-    pub fn put_zone(&self, zone: Zone) {
+    pub fn put_zone(&self, zone: impl Into<Arc<Zone>>) {
+        let zone = zone.into();
         let origin = zone.origin().clone();
         let mut zones = self.shared.zones_mut();
         zones.put(zone);
@@ -133,6 +134,11 @@ impl Resolver {
         let removed = zones.remove(origin).is_some();
         self.shared.purge_behind(origin);
         removed
+    }
+
+    /// The zone at `origin`, as it is now, to be kept however long.
+    pub fn zone(&self, origin: &Name) -> Option<Arc<Zone>> {
+        self.shared.zones().at(origin)
     }
 
     /// The origins of the zones, in no order.
@@ -272,7 +278,8 @@ impl Shared {
         let folded = query.name.to_ascii_lowercase();
         let (_, source) = self.layer(zones, &folded, query.rtype).ok_or(Unanswered::Unknown)?;
         let zone_of = |name: &[u8], rtype| self.layer(zones, name, rtype).map(|(zone, _)| zone);
-        let answer = respond(zone_of, query.name, query.rtype).ok_or(Unanswered::Unknown)?;
+        let answer = respond(zone_of, query.name, query.rtype, query.dnssec_ok());
+        let answer = answer.ok_or(Unanswered::Unknown)?;
         Ok((answer.map_err(|_| Unanswered::TooLarge)?, source))
     }
 

@@ -4,7 +4,7 @@
 use thiserror::Error;
 
 use crate::message::{AD, CD, HEADER, MessageError, OPCODE, QR, RD, TC, u16_at};
-use crate::name::{MAX_NAME, Name, WireNameError, fold_into, measure};
+use crate::name::{MAX_NAME, Name, WireNameError, equal_ignoring_case, fold_into, measure};
 use crate::record_type::{Class, RecordType};
 
 /// A query, borrowed from the octets it came in.
@@ -232,6 +232,26 @@ impl Question {
     pub fn new(name: &Name, rtype: RecordType) -> Question {
         let name = name.folded();
         Question { name, rtype, class: Class::IN, dnssec_ok: false, checking_disabled: false }
+    }
+
+    /// As a query of nobody in particular.
+    pub(crate) fn as_query(&self) -> Query<'_> {
+        let edns = Edns { udp_size: 0, dnssec_ok: true, options: &[] };
+        Query {
+            class: self.class,
+            checking_disabled: self.checking_disabled,
+            edns: self.dnssec_ok.then_some(edns),
+            ..Query::ask(&self.name, self.rtype)
+        }
+    }
+
+    /// Whether this is what `query` asks.
+    pub(crate) fn is_of(&self, query: &Query<'_>) -> bool {
+        self.rtype == query.rtype
+            && self.class == query.class
+            && self.dnssec_ok == query.dnssec_ok()
+            && self.checking_disabled == query.checking_disabled
+            && equal_ignoring_case(self.name.as_wire(), query.name)
     }
 
     /// What `query` asks.

@@ -65,7 +65,7 @@ impl Asking {
                     Missed::Query { query, client, transport, to } => {
                         self.misses.handle_query(now, to, client, &query, transport);
                     }
-                    Missed::Refresh { query } => self.misses.refresh(now, &query),
+                    Missed::Refresh { query, client } => self.misses.refresh(now, client, &query),
                 }
             }
             self.misses.handle_timeout(now);

@@ -16,4 +16,5 @@ mod server;
 
 pub use bind::{BindError, Listen, ListenError};
 pub use client::{Client, Closed};
+pub use clock::Clock;
 pub use server::{Server, ServerConfig, Status};

@@ -43,5 +43,5 @@ pub(super) enum Missed {
     /// Somebody waits.
     Query { query: Box<[u8]>, client: IpAddr, transport: Transport, to: ReplyTo },
     /// Nobody does: an answer in use is about to expire.
-    Refresh { query: Box<[u8]> },
+    Refresh { query: Box<[u8]>, client: IpAddr },
 }

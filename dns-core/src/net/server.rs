@@ -20,7 +20,7 @@ use super::reply::{Missed, ReplyTo};
 use super::stream::{self, StreamDesk};
 use crate::forward::{Asked, ForwardConfig, Forwarder};
 use crate::miss::{MissConfig, MissStats, Misses};
-use crate::resolve::Resolver;
+use crate::resolve::{Resolver, Transport};
 use crate::upstream::{Availability, Upstream};
 
 /// What a server listens on and whom it asks.
@@ -41,6 +41,8 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// How long a connection may say nothing. Default 10 s (RFC 7766 §6.2.3 wants seconds).
     pub idle: Duration,
+    /// The clock, when others have to share it. Default: one that begins with the server.
+    pub clock: Clock,
     /// TLS towards clients.
     #[cfg(feature = "tls")]
     pub tls_server: Option<Arc<rustls::ServerConfig>>,
@@ -59,6 +61,7 @@ impl Default for ServerConfig {
             miss: MissConfig::default(),
             max_connections: 1_000,
             idle: Duration::from_secs(10),
+            clock: Clock::start(),
             #[cfg(feature = "tls")]
             tls_server: None,
             #[cfg(feature = "tls")]
@@ -118,7 +121,7 @@ impl Server {
         if let Some(unspoken) = config.upstreams.iter().find(|u| !is_spoken(u.protocol)) {
             return Err(BindError::Protocol(unspoken.clone()));
         }
-        let clock = Clock::start();
+        let clock = config.clock;
         let (missed, missed_by) = mpsc::channel(MOST_MISSED);
         let (closing, closed) = watch::channel(false);
         let client = Client { resolver: resolver.clone(), clock, missed: missed.clone() };
@@ -318,11 +321,11 @@ async fn converse(
 ) -> std::io::Result<()> {
     stream.set_nodelay(true)?;
     match acceptor {
-        Acceptor::Plain => stream::serve(stream, client, desk).await,
+        Acceptor::Plain => stream::serve(stream, client, Transport::Stream, desk).await,
         #[cfg(feature = "tls")]
         Acceptor::Tls(acceptor) => {
             let stream = tokio::time::timeout(desk.idle, acceptor.accept(stream)).await??;
-            stream::serve(stream, client, desk).await
+            stream::serve(stream, client, Transport::Encrypted, desk).await
         }
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use bytesize::ByteSize;
 use dns_core::net::{Listen, ServerConfig};
-use dns_core::{Name, Network, Resolver, Upstream};
+use dns_core::{CookieSecret, Name, Network, RateLimits, Resolver, Upstream};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
@@ -24,12 +24,39 @@ pub struct Options {
     /// Answer names and addresses from a hosts file
     #[arg(long, value_name = "FILE")]
     pub hosts: Vec<PathBuf>,
+    /// Answer names by site: `site NAME NETWORK...`, then `NAME [@SITE] [TTL] TYPE DATA`, a record a line
+    #[arg(long, value_name = "FILE")]
+    pub overlay: Vec<PathBuf>,
     /// Ask these for the rest: ADDR, tls://ADDR#NAME; those of /etc/resolv.conf with `system`
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     pub forward: Vec<Forward>,
     /// Answer clients of this network; loopback and private networks unless given
     #[arg(long, value_name = "CIDR")]
     pub allow: Vec<Network>,
+    /// Answer clients of this network from zones too, and from nothing else
+    #[arg(long, value_name = "CIDR")]
+    pub allow_zones: Vec<Network>,
+    /// Keep private addresses back that others give for public names; --rebind-exempt says where they are meant
+    #[arg(long)]
+    pub guard_rebinding: bool,
+    /// Let names under this suffix have private addresses
+    #[arg(long, value_name = "SUFFIX", requires = "guard_rebinding")]
+    pub rebind_exempt: Vec<Name>,
+    /// Queries a second from one client
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub query_limit: Option<u32>,
+    /// Equal answers a second to one network, by datagram and without a cookie
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub response_limit: Option<u32>,
+    /// Make cookies with this secret (RFC 9018: 32 hexadecimal digits), as all servers of one address do
+    #[arg(long, value_name = "HEX", value_parser = cookie_secret)]
+    pub cookie_secret: Option<CookieSecret>,
+    /// The name of this server for those who ask for it (NSID)
+    #[arg(long, value_name = "TEXT")]
+    pub nsid: Option<String>,
+    /// Give addresses in the order of the zone, not in turn
+    #[arg(long)]
+    pub in_order: bool,
     /// Never ask others for names under this suffix
     #[arg(long, value_name = "SUFFIX")]
     pub private: Vec<Name>,
@@ -96,6 +123,24 @@ impl Options {
         for network in &self.allow {
             builder = builder.allow(*network);
         }
+        for network in &self.allow_zones {
+            builder = builder.allow_zones(*network);
+        }
+        if self.guard_rebinding {
+            builder = builder.guard_rebinding(self.rebind_exempt.clone());
+        }
+        builder = builder.limits(RateLimits {
+            queries_per_second: self.query_limit,
+            responses_per_second: self.response_limit,
+            ..RateLimits::default()
+        });
+        builder = builder.cookies(self.cookie_secret.unwrap_or_else(CookieSecret::random));
+        if let Some(name) = &self.nsid {
+            builder = builder.nsid(name.as_bytes());
+        }
+        if self.in_order {
+            builder = builder.in_order();
+        }
         for suffix in &self.private {
             builder = builder.private(suffix.clone());
         }
@@ -153,6 +198,12 @@ impl Options {
             .with_safe_default_protocol_versions()?;
         Ok(builder.with_no_client_auth().with_single_cert(chain, key)?)
     }
+}
+
+fn cookie_secret(text: &str) -> Result<CookieSecret, String> {
+    let wrong = || "give 32 hexadecimal digits".to_owned();
+    let digits = u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32);
+    digits.map(|secret| CookieSecret(secret.to_be_bytes())).ok_or_else(wrong)
 }
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {

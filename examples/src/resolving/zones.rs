@@ -5,7 +5,8 @@ use std::path::Path;
 
 use anyhow::{Context, Result};
 use dns_core::hosts::Hosts;
-use dns_core::{Name, Resolver, Zone};
+use dns_core::overlay::Scope;
+use dns_core::{Name, Overlay, Resolver, Zone};
 
 use super::options::Options;
 
@@ -18,15 +19,18 @@ pub(super) struct Sources {
 impl Sources {
     /// Reads everything first; only if all of it is good does it replace what is served.
     pub(super) fn reload(&mut self, options: &Options, resolver: &Resolver) -> Result<()> {
-        let mut zones = Vec::new();
+        let (mut zones, mut overlay) = (Vec::new(), Overlay::new());
         for path in &options.hosts {
             let (hosts, mistakes) = Hosts::parse(&read(path)?);
             for mistake in mistakes {
                 tracing::warn!(file = %path.display(), "{mistake}: passed over");
             }
-            zones.extend(hosts.zones());
+            overlay = overlay.hosts(&Scope::Everybody, &hosts);
         }
-        // Behind the hosts: of two with one origin, the zone is meant.
+        for path in &options.overlay {
+            let read = Overlay::parse(&read(path)?);
+            overlay = overlay.merge(read.with_context(|| path.display().to_string())?);
+        }
         for zone in &options.zone {
             let shown = zone.file.display().to_string();
             let read = Zone::from_master_file(&zone.origin, &shown, &read(&zone.file)?)?;
@@ -39,6 +43,7 @@ impl Sources {
         for gone in self.origins.iter().filter(|origin| !origins.contains(origin)) {
             resolver.remove_zone(gone);
         }
+        resolver.put_overlay(&overlay);
         self.origins = origins;
         Ok(())
     }

@@ -17,6 +17,7 @@ use crate::forward::{
 };
 use crate::question::{Query, Question, View};
 use crate::resolve::{FAILURE_RECHECK, Resolver, Served, Settled, Transport};
+use crate::upstream::Upstream;
 
 /// How long clients wait, and what for.
 #[derive(Clone, Debug)]
@@ -336,6 +337,12 @@ impl<T> Misses<T> {
         if self.failures.len() < MOST_FAILURES {
             self.failures.insert(question.clone(), now + self.config.failure_ttl);
         }
+    }
+
+    /// Asks these servers from now on.
+    pub fn set_upstreams(&mut self, upstreams: impl IntoIterator<Item = Upstream>) {
+        self.forwarder.set_upstreams(upstreams);
+        self.failures.clear();
     }
 
     /// Counts since the start.

@@ -19,5 +19,5 @@ pub(super) fn choose(servers: &[Server], flight: &Flight, now: Duration) -> Opti
         };
         (flight.times_asked(index) + down, health.cost(now))
     };
-    (0..servers.len()).min_by_key(rank)
+    (0..servers.len()).filter(|&index| !servers[index].retired).min_by_key(rank)
 }

@@ -17,6 +17,8 @@ pub struct ForwardConfig {
     pub udp_payload: u16,
     /// Whether letters of the names asked are mixed (0x20). Default true.
     pub mix_case: bool,
+    /// Whether datagrams carry cookies (RFC 7873). Default true.
+    pub cookies: bool,
 }
 
 impl Default for ForwardConfig {
@@ -28,6 +30,7 @@ impl Default for ForwardConfig {
             queries_per_second: 10_000,
             udp_payload: crate::answer::DEFAULT_UDP_PAYLOAD,
             mix_case: true,
+            cookies: true,
         }
     }
 }

@@ -21,6 +21,7 @@ pub mod cookie;
 pub mod limit;
 pub mod upstream;
 pub mod forward;
+pub mod system;
 pub mod policy;
 pub mod overlay;
 pub mod resolve;
@@ -46,6 +47,7 @@ pub use record_type::RecordType;
 pub use resolve::{
     Explanation, Lookup, Outcome, Resolver, ResolverBuilder, Served, Stats, Transport,
 };
+pub use system::SystemConfig;
 pub use ttl::Ttl;
 pub use upstream::Upstream;
 pub use zone::Zone;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How others are asked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForwardConfig {
     /// A flight that has no answer by then has failed. Default 4 s: stub resolvers give up after 5.
     pub deadline: Duration,
@@ -19,6 +19,8 @@ pub struct ForwardConfig {
     pub mix_case: bool,
     /// Whether datagrams carry cookies (RFC 7873). Default true.
     pub cookies: bool,
+    /// Whether servers are asked in turn rather than the fastest first. Default false.
+    pub rotate: bool,
 }
 
 impl Default for ForwardConfig {
@@ -31,6 +33,7 @@ impl Default for ForwardConfig {
             udp_payload: crate::answer::DEFAULT_UDP_PAYLOAD,
             mix_case: true,
             cookies: true,
+            rotate: false,
         }
     }
 }

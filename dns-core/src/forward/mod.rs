@@ -257,7 +257,8 @@ impl Forwarder {
         if flight.attempts.len() >= self.config.max_attempts {
             return false;
         }
-        let Some(server) = choose(&self.servers, flight, now) else { return false };
+        let turn = self.config.rotate.then_some(self.next_id as usize);
+        let Some(server) = choose(&self.servers, flight, now, turn) else { return false };
         let carrier = self.servers[server].first_carrier();
         self.send(now, id, server, carrier)
     }

@@ -66,6 +66,7 @@ impl Asking {
                         self.misses.handle_query(now, to, client, &query, transport);
                     }
                     Missed::Refresh { query, client } => self.misses.refresh(now, client, &query),
+                    Missed::Servers(servers) => self.misses.set_upstreams(servers),
                 }
             }
             self.misses.handle_timeout(now);
@@ -73,6 +74,7 @@ impl Asking {
     }
 
     fn flush(&mut self) {
+        self.asked.know(self.misses.forwarder().places());
         while let Some(transmit) = self.misses.poll_transmit() {
             self.asked.send(transmit);
         }

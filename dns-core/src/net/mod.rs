@@ -7,14 +7,18 @@
 mod clock;
 mod reply;
 mod datagram;
+mod watch;
+mod bind;
 mod stream;
+#[cfg(feature = "https")]
+mod https;
 mod asked;
 mod asking;
-mod bind;
 mod client;
+mod accept;
 mod server;
 
-pub use bind::{BindError, Listen, ListenError};
+pub use bind::{BindError, Listen, ListenError, Sockets};
 pub use client::{Client, Closed};
 pub use clock::Clock;
 pub use server::{Server, ServerConfig, Status};

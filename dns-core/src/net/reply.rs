@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::datagram::send_one;
 use crate::resolve::Transport;
+use crate::upstream::Upstream;
 
 /// The way back to a client.
 #[derive(Debug)]
@@ -44,4 +45,6 @@ pub(super) enum Missed {
     Query { query: Box<[u8]>, client: IpAddr, transport: Transport, to: ReplyTo },
     /// Nobody does: an answer in use is about to expire.
     Refresh { query: Box<[u8]>, client: IpAddr },
+    /// Others are to be asked from now on.
+    Servers(Vec<Upstream>),
 }

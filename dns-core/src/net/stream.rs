@@ -115,4 +115,4 @@ where
 /// Answers on their way on one connection.
 const MOST_IN_FLIGHT: usize = 100;
 /// A query has one name and options; TSIG and UPDATE make larger ones, which are not for us.
-const LARGEST_QUERY: usize = 8 << 10;
+pub(super) const LARGEST_QUERY: usize = 8 << 10;

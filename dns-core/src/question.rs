@@ -311,6 +311,30 @@ pub(crate) fn key_name(octets: &[u8]) -> &[u8] {
     &octets[KEY_FIXED..]
 }
 
+/// What a key's octets say.
+pub(crate) struct KeyParts<'k> {
+    pub(crate) view: View,
+    pub(crate) rtype: RecordType,
+    pub(crate) class: Class,
+    pub(crate) dnssec_ok: bool,
+    pub(crate) checking_disabled: bool,
+    /// Plain wire form in lower case.
+    pub(crate) name: &'k [u8],
+}
+
+/// Takes a key apart; `None` when it is too short for one.
+pub(crate) fn key_parts(octets: &[u8]) -> Option<KeyParts<'_>> {
+    let (&[v1, v2, t1, t2, c1, c2, bits], name) = octets.split_first_chunk::<KEY_FIXED>()?;
+    Some(KeyParts {
+        view: View(u16::from_be_bytes([v1, v2])),
+        rtype: RecordType(u16::from_be_bytes([t1, t2])),
+        class: Class(u16::from_be_bytes([c1, c2])),
+        dnssec_ok: bits & 1 != 0,
+        checking_disabled: bits & 2 != 0,
+        name,
+    })
+}
+
 impl std::fmt::Debug for Key {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Key({})", self.as_octets().escape_ascii())

@@ -100,6 +100,11 @@ impl Entry {
         !matches!(self.source, Source::Upstream | Source::Injected)
     }
 
+    /// How long it may be given.
+    pub fn lifetime(&self) -> Lifetime {
+        self.lifetime
+    }
+
     /// When it was put in, in whole milliseconds.
     pub fn inserted(&self) -> Duration {
         Duration::from_millis(self.inserted_ms)

@@ -7,6 +7,7 @@ mod explain;
 mod lookup;
 mod serve;
 mod slow;
+mod warm;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};

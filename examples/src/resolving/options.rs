@@ -15,19 +15,20 @@ use rustls_platform_verifier::BuilderVerifierExt as _;
 /// What is served, and how what is not here is come by.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Take queries here, over UDP and TCP; tls://ADDR for DNS over TLS
+    /// Take queries here, over UDP and TCP; tls://ADDR for DNS over TLS, https://ADDR for DNS over HTTPS
     #[arg(long, value_name = "ADDR")]
     pub listen: Vec<Listen>,
     /// Answer for a zone from a master file; SIGHUP reads it again
     #[arg(long, value_name = "ORIGIN=FILE")]
     pub zone: Vec<ZoneFile>,
-    /// Answer names and addresses from a hosts file
+    /// Answer names and addresses from a hosts file; it is read again when it changes
     #[arg(long, value_name = "FILE")]
     pub hosts: Vec<PathBuf>,
-    /// Answer names by site: `site NAME NETWORK...`, then `NAME [@SITE] [TTL] TYPE DATA`, a record a line
+    /// Answer names by site: `site NAME NETWORK...`, then `NAME [@SITE] [TTL] TYPE DATA`, a record a line; read again when it changes
     #[arg(long, value_name = "FILE")]
     pub overlay: Vec<PathBuf>,
-    /// Ask these for the rest: ADDR, tls://ADDR#NAME; those of /etc/resolv.conf with `system`
+    /// Ask these for the rest: ADDR, tls://ADDR#NAME, https://ADDR/PATH#NAME; those of /etc/resolv.conf,
+    /// whenever it changes, with `system`
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     pub forward: Vec<Forward>,
     /// Answer clients of this network; loopback and private networks unless given
@@ -66,7 +67,13 @@ pub struct Options {
     /// Memory of the cache
     #[arg(long, value_name = "SIZE", default_value = "32MiB")]
     pub cache: ByteSize,
-    /// Certificate chain for tls:// addresses (PEM)
+    /// Keep the cache in this file from one run to the next
+    #[arg(long, value_name = "FILE")]
+    pub cache_file: Option<PathBuf>,
+    /// Become this user, without any privilege, once the sockets are open
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Certificate chain for tls:// and https:// addresses (PEM)
     #[arg(long, value_name = "FILE", requires = "key")]
     pub cert: Option<PathBuf>,
     /// Its private key (PEM)
@@ -157,14 +164,14 @@ impl Options {
         for forward in &self.forward {
             match forward {
                 Forward::To(upstream) => config.upstreams.push(upstream.clone()),
-                Forward::System => config.upstreams.extend(system_servers()?),
+                Forward::System => config.system = Some("/etc/resolv.conf".into()),
             }
         }
         let encrypted = |upstream: &Upstream| upstream.protocol.is_encrypted();
         if config.upstreams.iter().any(encrypted) {
             config.tls_client = Some(Arc::new(self.tls_client()?));
         }
-        if self.listen.iter().any(|listen| matches!(listen, Listen::Tls(_))) {
+        if self.listen.iter().any(|listen| !matches!(listen, Listen::Plain(_))) {
             config.tls_server = Some(Arc::new(self.tls_server()?));
         }
         Ok(config)
@@ -187,7 +194,7 @@ impl Options {
 
     fn tls_server(&self) -> Result<rustls::ServerConfig> {
         let (Some(cert), Some(key)) = (&self.cert, &self.key) else {
-            bail!("tls:// addresses take a certificate: give --cert and --key");
+            bail!("tls:// and https:// addresses take a certificate: give --cert and --key");
         };
         let chain =
             CertificateDer::pem_file_iter(cert).with_context(|| cert.display().to_string())?;
@@ -208,16 +215,4 @@ fn cookie_secret(text: &str) -> Result<CookieSecret, String> {
 
 fn provider() -> Arc<rustls::crypto::CryptoProvider> {
     Arc::new(rustls::crypto::ring::default_provider())
-}
-
-/// The `nameserver` lines of resolv.conf(5).
-fn system_servers() -> Result<Vec<Upstream>> {
-    let path = "/etc/resolv.conf";
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
-    let servers = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
-    let servers: Vec<Upstream> = servers.filter_map(|server| server.trim().parse().ok()).collect();
-    if servers.is_empty() {
-        bail!("{path} names no server");
-    }
-    Ok(servers)
 }

@@ -2,6 +2,7 @@
 
 use std::fs;
 use std::path::Path;
+use std::time::SystemTime;
 
 use anyhow::{Context, Result};
 use dns_core::hosts::Hosts;
@@ -14,11 +15,21 @@ use super::options::Options;
 #[derive(Debug, Default)]
 pub(super) struct Sources {
     origins: Vec<Name>,
+    /// The files that are watched, as they were.
+    seen: Vec<Option<(SystemTime, u64)>>,
 }
 
 impl Sources {
+    /// Whether a file of hosts or an overlay is another than the one that was read last.
+    pub(super) fn have_changed(&self, options: &Options) -> bool {
+        let now = state(options);
+        // One that is gone is about to be replaced.
+        now != self.seen && now.iter().all(Option::is_some)
+    }
+
     /// Reads everything first; only if all of it is good does it replace what is served.
     pub(super) fn reload(&mut self, options: &Options, resolver: &Resolver) -> Result<()> {
+        self.seen = state(options);
         let (mut zones, mut overlay) = (Vec::new(), Overlay::new());
         for path in &options.hosts {
             let (hosts, mistakes) = Hosts::parse(&read(path)?);
@@ -47,6 +58,15 @@ impl Sources {
         self.origins = origins;
         Ok(())
     }
+}
+
+fn state(options: &Options) -> Vec<Option<(SystemTime, u64)>> {
+    let files = options.hosts.iter().chain(&options.overlay);
+    let state = files.map(|path| {
+        let file = fs::metadata(path).ok()?;
+        Some((file.modified().ok()?, file.len()))
+    });
+    state.collect()
 }
 
 fn read(path: &Path) -> Result<String> {

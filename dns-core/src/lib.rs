@@ -11,6 +11,8 @@ pub mod record_type;
 pub mod message;
 pub mod rdata;
 mod layout;
+mod sip;
+pub mod edns;
 pub mod question;
 pub mod answer;
 pub mod cache;
@@ -20,9 +22,13 @@ pub mod tsig;
 #[cfg(feature = "zones")]
 pub mod transfer;
 pub mod hosts;
+pub mod cookie;
+pub mod limit;
 pub mod upstream;
 pub mod forward;
+pub mod system;
 pub mod policy;
+pub mod overlay;
 pub mod resolve;
 #[cfg(feature = "zones")]
 mod state;
@@ -44,9 +50,13 @@ pub mod metrics;
 
 pub use answer::{Kind, Record};
 pub use cache::{CacheConfig, CacheStats, Source};
+pub use cookie::CookieSecret;
+pub use edns::ExtendedError;
 pub use forward::{ForwardConfig, Forwarder};
+pub use limit::RateLimits;
 pub use miss::{Ended, MissConfig, MissStats, Misses};
 pub use name::{Name, NameError};
+pub use overlay::Overlay;
 pub use policy::Network;
 pub use question::View;
 pub use rdata::RData;
@@ -54,6 +64,7 @@ pub use record_type::RecordType;
 pub use resolve::{
     Explanation, Lookup, Outcome, Resolver, ResolverBuilder, Served, Stats, Transport,
 };
+pub use system::SystemConfig;
 pub use ttl::Ttl;
 pub use upstream::Upstream;
 pub use zone::Zone;

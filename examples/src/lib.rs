@@ -1,6 +1,8 @@
 //! The wiring that the binaries share. What decides lives in the libraries; here they meet.
 
 pub mod settings;
+mod privilege;
+mod ready;
 pub mod names;
 pub mod slow;
 pub mod flight;

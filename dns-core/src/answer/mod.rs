@@ -5,7 +5,10 @@ mod patch;
 
 use thiserror::Error;
 
-use crate::message::{AA, HEADER, MessageError, QR, Rcode, Section, put_u16, records, u16_at};
+use crate::edns::ExtendedError;
+use crate::message::{
+    AA, HEADER, MessageError, QR, Rcode, RecordAt, Section, put_u16, records, u16_at,
+};
 use crate::name::{Name, equal_ignoring_case, measure};
 use crate::question::Query;
 use crate::rdata::RData;
@@ -13,8 +16,8 @@ use crate::record_type::{Class, RecordType};
 use crate::ttl::Ttl;
 
 pub(crate) use build::AnswerBuilder;
-pub(crate) use patch::write_error;
 pub use patch::{Aging, DEFAULT_UDP_PAYLOAD, Patch};
+pub(crate) use patch::{write_error, write_truncated};
 
 /// What an answer says (RFC 2308 §2, RFC 9499 §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -59,6 +62,18 @@ pub struct Answer {
     needed_additional: u16,
     kind: Kind,
     ttl: Option<Ttl>,
+    /// The addresses asked for, when their order can be changed in place.
+    addresses: Option<Addresses>,
+    note: Option<ExtendedError>,
+}
+
+/// Address data of one RRset: `count` times `octets` octets, `stride` apart.
+#[derive(Clone, Copy, Debug)]
+struct Addresses {
+    first: u16,
+    stride: u16,
+    count: u16,
+    octets: u16,
 }
 
 /// Why a response cannot be kept as an answer.
@@ -166,7 +181,26 @@ impl Answer {
             needed_additional: if glue_needed { counts[2] } else { 0 },
             kind,
             ttl,
+            addresses: seen.addresses.filter(|addresses| addresses.count > 1),
+            note: None,
         })
+    }
+
+    /// The same with a word on why it is what it is.
+    #[must_use]
+    pub(crate) fn with_note(mut self, note: ExtendedError) -> Answer {
+        self.note = Some(note);
+        self
+    }
+
+    /// Why it is what it is, where there is more to say than a response code does.
+    pub fn note(&self) -> Option<ExtendedError> {
+        self.note
+    }
+
+    /// The records of all sections.
+    pub(crate) fn walk_records(&self) -> impl Iterator<Item = RecordAt> {
+        records(&self.wire).into_iter().flatten().flatten()
     }
 
     /// What it says.
@@ -251,15 +285,20 @@ struct Seen {
     alias: bool,
     referral: bool,
     negative_ttl: Option<Ttl>,
+    addresses: Option<Addresses>,
+    last: Option<RecordAt>,
 }
 
 impl Seen {
     fn note(
         &mut self,
         message: &[u8],
-        record: &crate::message::RecordAt,
+        record: &RecordAt,
         asked: RecordType,
     ) -> Result<(), AnswerError> {
+        if record.section == Section::Answer && record.rtype == asked {
+            self.note_address(message, record);
+        }
         match (record.section, record.rtype) {
             (Section::Answer, rtype) if rtype == asked || asked == RecordType::ANY => {
                 self.asked_for = true;
@@ -275,6 +314,28 @@ impl Seen {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Addresses can change places when each record differs from the one before in nothing but its data.
+    fn note_address(&mut self, message: &[u8], record: &RecordAt) {
+        let octets = match record.rtype {
+            RecordType::A => 4,
+            RecordType::AAAA => 16,
+            _ => return,
+        };
+        let first = record.rdata.start as u16;
+        let head = |record: &RecordAt| message.get(record.owner_at..record.rdata.start);
+        self.addresses = match (self.addresses, &self.last) {
+            _ if record.rdata.len() != octets => None,
+            (None, None) => Some(Addresses { first, stride: 0, count: 1, octets: octets as u16 }),
+            (Some(so_far), Some(last)) if head(last) == head(record) => {
+                let stride = (record.rdata.start - last.rdata.start) as u16;
+                let even = so_far.count == 1 || so_far.stride == stride;
+                even.then_some(Addresses { stride, count: so_far.count + 1, ..so_far })
+            }
+            _ => None,
+        };
+        self.last = Some(record.clone());
     }
 
     /// RFC 2308 §2.1 and §2.2: a denial has a SOA or no NS in its authority section.

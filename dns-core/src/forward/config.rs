@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 /// How others are asked.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ForwardConfig {
     /// A flight that has no answer by then has failed. Default 4 s: stub resolvers give up after 5.
     pub deadline: Duration,
@@ -17,6 +17,10 @@ pub struct ForwardConfig {
     pub udp_payload: u16,
     /// Whether letters of the names asked are mixed (0x20). Default true.
     pub mix_case: bool,
+    /// Whether datagrams carry cookies (RFC 7873). Default true.
+    pub cookies: bool,
+    /// Whether servers are asked in turn rather than the fastest first. Default false.
+    pub rotate: bool,
 }
 
 impl Default for ForwardConfig {
@@ -28,6 +32,8 @@ impl Default for ForwardConfig {
             queries_per_second: 10_000,
             udp_payload: crate::answer::DEFAULT_UDP_PAYLOAD,
             mix_case: true,
+            cookies: true,
+            rotate: false,
         }
     }
 }

@@ -75,7 +75,9 @@ impl DatagramLoop {
                     Served::Answer { len, prefetch } => {
                         lengths[index] = len;
                         if prefetch {
-                            let _ = self.missed.try_send(Missed::Refresh { query: query.into() });
+                            let _ = self
+                                .missed
+                                .try_send(Missed::Refresh { query: query.into(), client });
                         }
                     }
                     Served::Ask => self.miss(query, sender),

@@ -7,17 +7,22 @@
 mod clock;
 mod reply;
 mod datagram;
+mod watch;
+mod bind;
 mod stream;
+#[cfg(feature = "https")]
+mod https;
 mod asked;
 mod asking;
-mod bind;
 #[cfg(feature = "zones")]
 mod replicate;
 mod client;
+mod accept;
 mod server;
 
-pub use bind::{BindError, Listen, ListenError};
+pub use bind::{BindError, Listen, ListenError, Sockets};
 pub use client::{Client, Closed};
+pub use clock::Clock;
 #[cfg(feature = "zones")]
 pub use replicate::{Authority, Replica, Replication};
 pub use server::{Server, ServerConfig, Status};

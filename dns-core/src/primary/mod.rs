@@ -219,7 +219,7 @@ impl Primary {
             let id = u16_at(message, 0).unwrap_or(0);
             let outgoing = Outgoing::new(id, rtype, content, conversation);
             return match request.transport {
-                Transport::Stream => Reply::stream(outgoing),
+                Transport::Stream | Transport::Encrypted => Reply::stream(outgoing),
                 Transport::Datagram => {
                     Reply::message(outgoing.datagram(datagram_size(message), request.wall))
                 }
@@ -227,7 +227,7 @@ impl Primary {
         }
         // An ordinary query, signed: who has a key may ask from anywhere.
         let most = match request.transport {
-            Transport::Stream => usize::from(u16::MAX),
+            Transport::Stream | Transport::Encrypted => usize::from(u16::MAX),
             Transport::Datagram => datagram_size(message),
         };
         let room = most - conversation.as_ref().map_or(0, Conversation::overhead).min(most);
@@ -235,7 +235,9 @@ impl Primary {
         let resolver = &self.shared.resolver;
         let client = if conversation.is_some() { LOOPBACK } else { request.client };
         let len = match request.transport {
-            Transport::Stream => resolver.answer_stream(request.now, client, message, &mut out),
+            Transport::Stream | Transport::Encrypted => {
+                resolver.answer_stream(request.now, client, message, &mut out)
+            }
             Transport::Datagram => resolver.answer(request.now, client, message, &mut out),
         };
         out.truncate(len);
@@ -283,7 +285,7 @@ impl Primary {
         }
         if rtype == RecordType::AXFR {
             // Not over UDP (RFC 5936 §4.2).
-            let stream = request.transport == Transport::Stream;
+            let stream = request.transport != Transport::Datagram;
             return if stream { Ok(Content::Whole(zone)) } else { Err(Rcode::FORMERR) };
         }
         let theirs = version(message, origin).ok_or(Rcode::FORMERR)?;

@@ -160,7 +160,7 @@ impl From<super::Unanswered> for Outcome {
     fn from(why: super::Unanswered) -> Outcome {
         match why {
             super::Unanswered::Unknown => Outcome::Refused,
-            super::Unanswered::TooLarge | super::Unanswered::Ask(_) => Outcome::Failed,
+            super::Unanswered::TooLarge | super::Unanswered::Ask(..) => Outcome::Failed,
         }
     }
 }

@@ -1,7 +1,5 @@
 //! `relay`: listeners, a durable log, sinks.
 
-mod privilege;
-mod ready;
 mod sockets;
 mod target;
 
@@ -207,7 +205,7 @@ pub fn run(args: &Args) -> Result<()> {
     // Before any thread is started, and before anything of others is read.
     let sockets = Sockets::open(args)?;
     if let Some(user) = &args.user {
-        privilege::become_user(user).context("--user")?;
+        crate::privilege::become_user(user).context("--user")?;
     }
     let pipeline = Pipeline::open(args.config())
         .with_context(|| format!("cannot use the spool {}", args.spool.display()))?;
@@ -230,13 +228,13 @@ async fn relay(args: &Args, sockets: Sockets, pipeline: Pipeline) -> Result<()> 
             None => std::future::pending().await,
         }
     };
-    ready::say("READY=1");
+    crate::ready::say("READY=1");
     let ended = tokio::select! {
         ended = until_told(&pipeline) => ended,
         failed = publishing => failed,
         failed = pipeline.failed() => Err(failed.into()),
     };
-    ready::say("STOPPING=1");
+    crate::ready::say("STOPPING=1");
     tracing::info!("delivering what is left");
     let shut = match pipeline.shutdown().await {
         // Said already, and no reason to call the end a failure: the messages are in the spool.

@@ -97,6 +97,14 @@ async fn over_tls(
         Some(name) => ServerName::try_from(name.clone()).map_err(io::Error::other)?,
         None => server.address.ip().into(),
     };
+    #[cfg(feature = "https")]
+    if server.protocol == Protocol::Https {
+        let mut config = rustls::ClientConfig::clone(&config);
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+        let stream = timeout(CONNECT, connector.connect(name, stream)).await??;
+        return super::https::converse(stream, server, queries, heard).await;
+    }
     let connecting = tokio_rustls::TlsConnector::from(config).connect(name, stream);
     let stream = timeout(CONNECT, connecting).await??;
     converse(stream, queries, pending, heard).await
@@ -166,9 +174,9 @@ const CONNECTIONS: usize = 8;
 /// Queries waiting to be written on one.
 const IN_FLIGHT: usize = 256;
 /// How long opening, and writing, may take.
-const CONNECT: Duration = Duration::from_secs(3);
+pub(super) const CONNECT: Duration = Duration::from_secs(3);
 /// How long a connection is kept without a word; many servers close after ten seconds.
-const IDLE: Duration = Duration::from_secs(8);
+pub(super) const IDLE: Duration = Duration::from_secs(8);
 
 #[cfg(test)]
 mod tests {

@@ -61,9 +61,7 @@ impl<'t> Words<'_, 't> {
             Field::U32 => {
                 self.parsed::<u32>("a number up to 4294967295", |n| n.to_be_bytes().into())
             }
-            Field::Period => self.parsed::<Ttl>("seconds, or digits with s, m, h, d or w", |ttl| {
-                ttl.as_secs().to_be_bytes().into()
-            }),
+            Field::Period => self.period(),
             Field::Instant => self.instant(),
             Field::Ipv4 => self.parsed::<Ipv4Addr>("an IPv4 address", |a| a.octets().into()),
             Field::Ipv6 => self.parsed::<Ipv6Addr>("an IPv6 address", |a| a.octets().into()),
@@ -128,6 +126,15 @@ impl<'t> Words<'_, 't> {
     fn name(&mut self) -> Result<(), Mistake> {
         let word = self.next("a name")?;
         self.out.extend(name(&word, self.origin)?.as_wire());
+        Ok(())
+    }
+
+    /// Unlike TTLs the times of a SOA record use all 32 bits.
+    fn period(&mut self) -> Result<(), Mistake> {
+        const FORM: &str = "seconds, or digits with s, m, h, d or w";
+        let text = self.next(FORM)?.text;
+        let seconds = text.parse::<u32>().or_else(|_| text.parse::<Ttl>().map(Ttl::as_secs));
+        self.out.extend(seconds.map_err(|_| self.expected(FORM))?.to_be_bytes());
         Ok(())
     }
 

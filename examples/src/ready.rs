@@ -6,7 +6,7 @@ use std::os::linux::net::SocketAddrExt;
 use std::os::unix::net::{SocketAddr, UnixDatagram};
 
 /// Says `state`, such as `READY=1`, to the socket in `NOTIFY_SOCKET`; to nobody without.
-pub(super) fn say(state: &str) {
+pub(crate) fn say(state: &str) {
     let Ok(path) = env::var("NOTIFY_SOCKET") else { return };
     if let Err(error) = send(&path, state) {
         tracing::warn!(%error, path, "the service manager cannot be told");

@@ -8,7 +8,7 @@ use rustix::thread::{CapabilitySet, CapabilitySets, set_capabilities};
 /// Becomes `name`, with its group and no other and without any capability, for good: no program
 /// started from here can gain a privilege either. Call it before starting threads: capabilities
 /// are given up by the thread that calls, and those it starts afterwards.
-pub(super) fn become_user(name: &str) -> Result<()> {
+pub(crate) fn become_user(name: &str) -> Result<()> {
     let user = User::from_name(name).context("the user database cannot be read")?;
     let Some(user) = user else { bail!("no user is called {name:?}") };
     if Uid::effective() != user.uid {

@@ -3,6 +3,8 @@
 mod build;
 mod patch;
 
+use std::net::IpAddr;
+
 use thiserror::Error;
 
 use crate::edns::ExtendedError;
@@ -62,13 +64,13 @@ pub struct Answer {
     needed_additional: u16,
     kind: Kind,
     ttl: Option<Ttl>,
-    /// The addresses asked for, when their order can be changed in place.
+    /// The addresses asked for, when they stand one behind the other and differ in nothing else.
     addresses: Option<Addresses>,
     note: Option<ExtendedError>,
 }
 
 /// Address data of one RRset: `count` times `octets` octets, `stride` apart.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Addresses {
     first: u16,
     stride: u16,
@@ -181,7 +183,7 @@ impl Answer {
             needed_additional: if glue_needed { counts[2] } else { 0 },
             kind,
             ttl,
-            addresses: seen.addresses.filter(|addresses| addresses.count > 1),
+            addresses: seen.addresses,
             note: None,
         })
     }
@@ -191,6 +193,20 @@ impl Answer {
     pub(crate) fn with_note(mut self, note: ExtendedError) -> Answer {
         self.note = Some(note);
         self
+    }
+
+    /// The addresses asked for, aliases left out. Allocates nothing.
+    pub fn addresses(&self) -> impl ExactSizeIterator<Item = IpAddr> {
+        let Addresses { first, stride, count, octets } = self.addresses.unwrap_or_default();
+        (0..usize::from(count)).map(move |place| {
+            let at = usize::from(first) + usize::from(stride) * place;
+            let data = &self.wire[at..at + usize::from(octets)];
+            match (<[u8; 4]>::try_from(data), <[u8; 16]>::try_from(data)) {
+                (Ok(v4), _) => IpAddr::from(v4),
+                (_, Ok(v6)) => IpAddr::from(v6),
+                _ => unreachable!("addresses have four or sixteen octets"),
+            }
+        })
     }
 
     /// Why it is what it is, where there is more to say than a response code does.

@@ -114,7 +114,7 @@ impl Answer {
     /// the data has to move.
     fn turn(&self, by: u32, out: &mut [u8]) {
         let Some(Addresses { first, stride, count, octets }) = self.addresses else { return };
-        let by = by as usize % usize::from(count);
+        let by = by as usize % usize::from(count.max(1));
         let (first, stride, octets) = (first as usize, stride as usize, octets as usize);
         let (last, count) = (first + stride * (usize::from(count) - 1), usize::from(count));
         if by == 0 || last + octets > out.len() {

@@ -111,15 +111,15 @@ async fn over_tls(
 }
 
 #[cfg(not(feature = "tls"))]
-async fn over_tls(
+fn over_tls(
     _: TcpStream,
     _: &Upstream,
     _: &TlsClient,
     _: &mut mpsc::Receiver<(AttemptId, Vec<u8>)>,
     _: &mut Pending,
     _: &mpsc::Sender<Heard>,
-) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+) -> std::future::Ready<io::Result<()>> {
+    std::future::ready(Err(io::ErrorKind::Unsupported.into()))
 }
 
 async fn converse<S: AsyncRead + AsyncWrite>(

@@ -27,7 +27,10 @@ mod recency;
 mod fleet;
 
 #[cfg(feature = "alerts")]
-pub use alert::{Alert, AlertStats, Alerts, Event, Labels, Policy};
+pub use alert::{
+    Alert, AlertStats, Alerts, Dispatch, DispatchStats, Event, Inhibition, Labels, MatchError,
+    Matchers, Notice, Origin, Policy, Silence, Status, Weekly, WeeklyError,
+};
 pub use config::Config;
 pub use decay::Span;
 pub use detector::{Detector, Stats};

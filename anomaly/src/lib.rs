@@ -21,6 +21,8 @@ mod detector;
 mod state;
 #[cfg(feature = "alerts")]
 mod alert;
+#[cfg(feature = "sinks")]
+pub mod sink;
 #[cfg(feature = "alerts")]
 mod recency;
 #[cfg(feature = "alerts")]

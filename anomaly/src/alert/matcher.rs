@@ -258,7 +258,7 @@ mod tests {
             r#" { host = "a.b" , } "#,
             r#"host="a.b",site="bonn, rhein""#,
             r#"{host=~"a\.b|c",host!~"a|b",host!="a"}"#,
-            r#"host=~a[.]b,site=~bonn.*"#,
+            r"host=~a[.]b,site=~bonn.*",
             r#"quote="\"\n\\""#,
             r#"absent="",absent!="x",absent=~"|x",absent!~".+""#,
             "{host=a.b}",

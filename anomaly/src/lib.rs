@@ -21,12 +21,16 @@ mod detector;
 mod state;
 #[cfg(feature = "alerts")]
 mod alert;
+#[cfg(feature = "feeds")]
+pub mod feed;
 #[cfg(feature = "sinks")]
 pub mod sink;
 #[cfg(feature = "alerts")]
 mod recency;
 #[cfg(feature = "alerts")]
 mod fleet;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 
 #[cfg(feature = "alerts")]
 pub use alert::{

@@ -62,7 +62,7 @@ fn a_line_says_everything_in_our_units() {
 #[test]
 fn alertmanager_gets_stable_labels_and_an_end_that_moves() {
     let notices = notices();
-    let sink = Alertmanager::new(Duration::from_secs(60))
+    let sink = Alertmanager::new(Duration::from_mins(1))
         .extra(Labels::new([("severity", "page"), ("2nd-key", "v")]))
         .generator("http://localhost/");
     let now = at(230.0);

@@ -107,8 +107,7 @@ fn of_those_that_move_together_the_one_that_moves_most_is_first() {
 fn what_shares_nothing_or_not_the_time_is_another_incident() {
     let mut fleet = Fleet::new(Config::default(), policy());
     let events = run(&mut fleet, &sources(), 0..320, |i, second| match i {
-        4 if second >= 200 => 10.0,
-        0 if second >= 200 => 10.0,
+        0 | 4 if second >= 200 => 10.0,
         // The same site, two minutes later.
         1 if second >= 310 => 10.0,
         _ => 0.0,

@@ -150,7 +150,11 @@ impl fmt::Display for Weekly {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let days = (0..7).filter(|day| self.days & (1 << day) != 0).map(|day| DAYS[day]);
         f.write_str(&days.collect::<Vec<_>>().join(","))?;
-        let end = (self.start + self.minutes) % DAY as u16;
+        let end = match (self.start + self.minutes) % DAY as u16 {
+            // From midnight to midnight is a day, not nothing.
+            0 => DAY as u16,
+            end => end,
+        };
         write!(f, " {:02}:{:02}-{:02}:{:02}", self.start / 60, self.start % 60, end / 60, end % 60)
     }
 }
@@ -200,7 +204,7 @@ mod tests {
     fn windows_are_read_and_written() {
         for (text, shown) in [
             ("Sat,sun 02:00-04:30", "Sat,Sun 02:00-04:30"),
-            ("Fri-Mon 00:00-24:00", "Mon,Fri,Sat,Sun 00:00-00:00"),
+            ("Fri-Mon 00:00-24:00", "Mon,Fri,Sat,Sun 00:00-24:00"),
             ("daily 23:30-00:10", "Mon,Tue,Wed,Thu,Fri,Sat,Sun 23:30-00:10"),
         ] {
             assert_eq!(text.parse::<Weekly>().expect(text).to_string(), shown);

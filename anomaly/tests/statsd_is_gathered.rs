@@ -45,7 +45,7 @@ fn every_type_becomes_its_series() {
 fn mistakes_cost_their_line_and_floods_bounded_room() {
     let mut statsd = Statsd::new(Labels::default()).most_series(10);
     let error = statsd.handle_datagram(b"a:1|c\nnonsense\n_sc|x|0\n\xff:1|c\nb:1|c\n\n");
-    assert_eq!(error.map(|error| error.label()), Some("type"));
+    assert_eq!(error.map(anomaly::feed::StatsdError::label), Some("type"));
     for i in 0..1_000 {
         statsd.handle_datagram(format!("x{i}:1e308|c|@0.001").as_bytes());
         statsd.handle_datagram(format!("a:{i}|s").as_bytes());

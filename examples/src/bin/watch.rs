@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use popkit_examples::settings::{ConfigFile, with_config};
-use popkit_examples::watch_csv;
+use popkit_examples::{watch_csv, watch_prometheus, watch_scrape, watch_statsd};
 use tracing_subscriber::EnvFilter;
 
 /// Say when a series no longer does what its past lets expect
@@ -21,6 +21,9 @@ struct Watch {
 #[derive(Debug, Subcommand)]
 enum Task {
     Csv(watch_csv::Args),
+    Scrape(Box<watch_scrape::Args>),
+    Prometheus(Box<watch_prometheus::Args>),
+    Statsd(Box<watch_statsd::Args>),
 }
 
 fn main() -> ExitCode {
@@ -36,6 +39,9 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     let done = match &command.task {
         Task::Csv(args) => watch_csv::run(args),
+        Task::Scrape(args) => watch_scrape::run(args),
+        Task::Prometheus(args) => watch_prometheus::run(args),
+        Task::Statsd(args) => watch_statsd::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -13,6 +13,7 @@ pub mod probe_connect;
 pub mod probe_pcap;
 pub mod resolving;
 pub mod watch_csv;
+pub mod watch_report;
 pub mod watch_live;
 pub mod watch_scrape;
 pub mod watch_statsd;

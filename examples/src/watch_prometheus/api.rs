@@ -167,7 +167,7 @@ fn seconds(at: UnixNanos) -> String {
     (at.as_nanos() / 1_000_000_000).to_string()
 }
 
-const TIMEOUT: Duration = Duration::from_secs(60);
+const TIMEOUT: Duration = Duration::from_mins(1);
 const MOST_BODY: u64 = 256 << 20;
 
 #[cfg(test)]
@@ -188,11 +188,8 @@ mod tests {
         let vector = r#"{"resultType":"vector","result":[{"metric":{"__name__":"up","job":"x"},"value":[1435781451.781,"1"]}]}"#;
         assert_eq!(of(vector), [(r#"{job="x", metric="up"}"#.into(), 1_435_781_451_781, 1.0)]);
         let matrix = r#"{"resultType":"matrix","result":[{"metric":{"metric":"m"},"values":[[1,"1"],[2,"+Inf"]]}]}"#;
-        let series = r#"{exported_metric="m", metric="a+b"}"#;
-        assert_eq!(
-            of(matrix),
-            [(series.into(), 1_000, 1.0), (series.into(), 2_000, f64::INFINITY)]
-        );
+        let named = r#"{exported_metric="m", metric="a+b"}"#;
+        assert_eq!(of(matrix), [(named.into(), 1_000, 1.0), (named.into(), 2_000, f64::INFINITY)]);
         let scalar = r#"{"resultType":"scalar","result":[3,"NaN"]}"#;
         assert!(
             matches!(&of(scalar)[..], [(labels, 3_000, value)] if value.is_nan() && labels == r#"{metric="a+b"}"#)

@@ -5,12 +5,13 @@
 //! use std::time::Duration;
 //! use anomaly::{Config, Fleet, Policy};
 //!
+//! let fleet = Fleet::new(Config::default(), Policy::default());
+//!
 //! let (recorder, own) = anomaly::metrics::layer(metrics::NoopRecorder);
 //! metrics::set_global_recorder(recorder).expect("the only recorder");
-//! let watching = own.spawn(Fleet::new(Config::default(), Policy::default()), Duration::from_secs(10), |event| {
-//!     eprintln!("{}", event.alert());
-//! });
-//! # metrics::counter!("requests_total").increment(1);
+//! let watching = own.spawn(fleet, Duration::from_secs(10), |event| eprintln!("{}", event.alert()));
+//!
+//! metrics::counter!("requests_total").increment(1);
 //! # drop(watching);
 //! ```
 

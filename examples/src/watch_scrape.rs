@@ -65,19 +65,20 @@ impl Target {
         let scrape = Scrape::new(common.clone())
             .quantiles(args.quantiles.iter().copied())
             .most_series(args.most_points);
-        let timeout = args.every.clamp(LEAST_EVERY, MOST_TIMEOUT);
+        let timeout = args.every.clamp(LEAST_TIMEOUT, MOST_TIMEOUT);
         let agent = Agent::config_builder().timeout_global(Some(timeout)).build().into();
         Ok(Self { url: url.into(), agent, scrape, up: common.with("metric", "up") })
     }
 
     fn read(mut self, every: Duration, feed: &Feed) {
-        let (begun, mut turns) = (Instant::now(), 0);
+        let mut due = Instant::now();
         loop {
             if !feed.send(Fed::Now(self.samples())) {
                 return;
             }
-            turns += 1;
-            let due = begun + every * turns;
+            // Turns that a slow answer took are left out, not made up for.
+            let late = Instant::now().saturating_duration_since(due);
+            due += every * (late.as_nanos() / every.as_nanos() + 1) as u32;
             if !feed.pause(due.saturating_duration_since(Instant::now())) {
                 return;
             }
@@ -115,5 +116,6 @@ impl Target {
 
 const ACCEPT: &str = "application/openmetrics-text;version=1.0.0,text/plain;version=0.0.4;q=0.5";
 const LEAST_EVERY: Duration = Duration::from_millis(100);
+const LEAST_TIMEOUT: Duration = Duration::from_secs(2);
 const MOST_TIMEOUT: Duration = Duration::from_secs(10);
 const MOST_BODY: u64 = 64 << 20;

@@ -9,6 +9,8 @@ use std::process::{Child, Command, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::{SystemTime, UNIX_EPOCH};
 
+use anomaly::feed::{Format, Scrape};
+use anomaly::{Labels, UnixNanos};
 use common::http::{Request, ask, free_port, serve, until};
 use common::{peer, run, said};
 use serde_json::{Value, json};
@@ -70,6 +72,8 @@ fn alertmanager_groups_silences_and_resolves_what_it_is_told() {
         .arg("--cluster.listen-address=");
     let _running = Running::start(command, folder.path());
     until("Alertmanager", || ask(&address, "GET", "/-/ready", "").filter(|got| got.0 == 200));
+
+    understands(&address, 100);
 
     let levels: [Arc<Level>; 3] = Default::default();
     let shown = levels.clone();
@@ -140,6 +144,22 @@ fn alertmanager_groups_silences_and_resolves_what_it_is_told() {
     assert!(kept.iter().all(|sent| !sent.to_string().contains(r#""queue":"c""#)), "silenced");
 }
 
+/// What a peer says of itself, in both formats, is understood to the last line.
+fn understands(address: &str, least: usize) {
+    for accept in ["text/plain; version=0.0.4", "application/openmetrics-text; version=1.0.0"] {
+        let request = ureq::get(format!("http://{address}/metrics")).header("accept", accept);
+        let mut answer = request.call().expect("it answers");
+        let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok());
+        let format = Format::of(kind.unwrap_or_default());
+        let body = answer.body_mut().read_to_vec().expect("a body");
+        let mut scrape = Scrape::new(Labels::default());
+        assert_eq!(scrape.handle(UnixNanos::new(0), format, &body), None, "{format:?}");
+        assert_eq!(scrape.handle(UnixNanos::new(1), format, &body), None, "{format:?}");
+        let samples = std::iter::from_fn(|| scrape.poll_sample()).count();
+        assert!(samples > least, "{samples} samples of {format:?}");
+    }
+}
+
 /// A history of ten minutes, a value a second, as a block of Prometheus.
 fn history(folder: &Path, level: &Level) -> bool {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).expect("after 1970").as_secs();
@@ -180,6 +200,7 @@ fn prometheus_teaches_its_history_so_that_watching_begins_at_once() {
         .arg(format!("--web.listen-address={address}"));
     let _running = Running::start(command, folder.path());
     until("Prometheus", || ask(&address, "GET", "/-/ready", "").filter(|got| got.0 == 200));
+    understands(&address, 100);
     until("a scrape", || (level.turns() > 602).then_some(()));
 
     let url = format!("http://{address}/");

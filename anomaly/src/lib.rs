@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod sample;
+mod counter;
+mod zone;
 mod decay;
 mod cadence;
 mod moments;
@@ -10,12 +12,15 @@ mod season;
 mod trend;
 mod tail;
 mod shift;
+mod blocks;
+mod rhythm;
 mod flatline;
 mod rarity;
 mod config;
 mod signal;
 mod model;
 mod alarm;
+mod watch;
 mod detector;
 #[cfg(feature = "serde")]
 mod state;
@@ -29,8 +34,9 @@ mod fleet;
 #[cfg(feature = "alerts")]
 pub use alert::{Alert, AlertStats, Alerts, Event, Labels, Policy};
 pub use config::Config;
+pub use counter::Counter;
 pub use decay::Span;
-pub use detector::{Detector, Stats};
+pub use detector::Detector;
 #[cfg(feature = "alerts")]
 pub use fleet::{Fleet, FleetStats};
 pub use rarity::Rarity;
@@ -40,3 +46,6 @@ pub use shift::Direction;
 pub use signal::{Kind, Observation, Signal, State};
 #[cfg(feature = "serde")]
 pub use state::{RestoreError, Snapshot};
+pub use watch::Stats;
+#[cfg(feature = "zones")]
+pub use zone::{Zone, ZoneError};

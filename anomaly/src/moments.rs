@@ -54,6 +54,8 @@ impl Scale {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Persistence {
     previous: f64,
+    /// How far the last value was from the trend, when it was too strange to go on from.
+    detour: f64,
     product: f64,
     square: f64,
 }
@@ -65,6 +67,15 @@ impl Persistence {
         self.previous * if ticks == 1.0 { kept } else { kept.powf(ticks) }
     }
 
+    /// What to add to that when the last, strange value was an innovation of the series and not an
+    /// outlier beside it.
+    pub(crate) fn detour(&self) -> f64 {
+        if self.detour == 0.0 || self.correlation() < REMEMBERS {
+            return 0.0;
+        }
+        self.correlation() * (self.detour - self.previous)
+    }
+
     /// Learns from an ordinary residual, already clipped by its forecaster.
     pub(crate) fn learn(&mut self, residual: f64, scale: f64, gain: f64) {
         let now = (residual / scale).clamp(-WANDER, WANDER);
@@ -72,16 +83,18 @@ impl Persistence {
         self.product += gain * (now * before - self.product);
         self.square += gain * (now * now - self.square);
         self.previous = residual;
+        self.detour = 0.0;
     }
 
     /// Carries a residual over without learning from it.
-    pub(crate) fn hold(&mut self, residual: f64) {
+    pub(crate) fn hold(&mut self, residual: f64, detour: f64) {
         self.previous = residual;
+        self.detour = detour;
     }
 
     /// Carries nothing over from a residual that was not ordinary.
-    pub(crate) fn interrupt(&mut self) {
-        self.previous = 0.0;
+    pub(crate) fn interrupt(&mut self, detour: f64) {
+        (self.previous, self.detour) = (0.0, detour);
     }
 
     fn correlation(&self) -> f64 {
@@ -93,7 +106,7 @@ impl Persistence {
     /// Whether a restored state can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        [self.previous, self.product, self.square].iter().all(|v| v.is_finite())
+        [self.previous, self.product, self.square, self.detour].iter().all(|v| v.is_finite())
             && self.square >= 0.0
     }
 }
@@ -129,6 +142,8 @@ const MAD_TO_SCALE: f64 = 1.482_602;
 const CLIP: f64 = 3.0;
 /// A persistent residual wanders farther than the scale of its innovations.
 const WANDER: f64 = 8.0;
+/// Correlation from which a strange value may be an innovation that lasts.
+const REMEMBERS: f64 = 0.4;
 const FIRST_STEPS: f64 = 8.0;
 const STEP_GAIN: f64 = 1.0 / 32.0;
 /// Relative float noise of a value that was computed, not measured.

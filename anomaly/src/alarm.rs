@@ -93,7 +93,7 @@ impl Alarm {
     }
 
     /// Whether it is about where the series is.
-    fn moves(&self) -> bool {
+    pub(crate) fn moves(&self) -> bool {
         matches!(self.kind, Kind::Spike | Kind::LevelShift | Kind::SlopeChange)
     }
 

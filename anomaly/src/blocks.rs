@@ -12,6 +12,7 @@ use crate::shift::{Cusum, Direction, Shift};
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Blocks {
     count: u32,
+    noisy: u32,
     since: UnixNanos,
     ended: UnixNanos,
     sum: f64,
@@ -27,6 +28,7 @@ pub(crate) struct Blocks {
     anchor: Anchor,
     spread: f64,
     spread_scale: f64,
+    spread_persistence: Persistence,
     restless: Cusum,
     last_spread: f64,
 }
@@ -64,6 +66,7 @@ impl Blocks {
         let start = UnixNanos::new(0);
         Self {
             count: 0,
+            noisy: 0,
             since: start,
             ended: start,
             sum: 0.0,
@@ -77,18 +80,19 @@ impl Blocks {
             anchor: Anchor { at: start, level: 0.0, slope: 0.0, largest_step: 0.0, previous: 0.0 },
             spread: 0.0,
             spread_scale: 0.0,
+            spread_persistence: Persistence::default(),
             restless: Cusum::new(),
             last_spread: 0.0,
         }
     }
 
-    /// Takes a value without its season and its outliers, and how many scales out it is. At the
-    /// end of a block, what it says.
+    /// Takes a value without its season and its outliers, and how many scales out it is, if that is
+    /// noise. At the end of a block, what it says.
     pub(crate) fn observe(
         &mut self,
         at: UnixNanos,
         value: f64,
-        deviation: f64,
+        deviation: Option<f64>,
         needed: Needed,
     ) -> Option<Slow> {
         if self.count == 0 {
@@ -96,18 +100,21 @@ impl Blocks {
         }
         self.count += 1;
         self.sum += value;
-        self.deviations += deviation.abs().min(FAR);
+        if let Some(deviation) = deviation {
+            self.deviations += deviation.abs().min(FAR);
+            self.noisy += 1;
+        }
         if self.count < BLOCK {
             return None;
         }
-        let count = f64::from(self.count);
-        let (mean, spread) = (self.sum / count, (self.deviations / count + LEAST_SPREAD).ln());
-        (self.count, self.sum, self.deviations) = (0, 0.0, 0.0);
-        self.last_spread = spread;
+        let mean = self.sum / f64::from(self.count);
+        let spread = (self.deviations / f64::from(self.noisy.max(1)) + LEAST_SPREAD).ln();
+        let told = 2 * self.noisy >= self.count;
+        (self.count, self.noisy, self.sum, self.deviations) = (0, 0, 0.0, 0.0);
         let block_seconds = at.since(self.ended).as_secs_f64().max(1e-9);
         self.ended = at;
         let drift = self.drift(at, mean, block_seconds, needed);
-        let restless = self.restless(spread, needed);
+        let restless = if told { self.restless(spread, needed) } else { None };
         self.finished = self.finished.saturating_add(1);
         drift.or(restless)
     }
@@ -124,6 +131,7 @@ impl Blocks {
     /// Takes the noise of the last block for the usual one.
     pub(crate) fn adopt_spread(&mut self) {
         self.spread = self.last_spread;
+        self.spread_persistence.interrupt(0.0);
         self.restless.reset();
     }
 
@@ -191,13 +199,15 @@ impl Blocks {
     }
 
     fn restless(&mut self, spread: f64, needed: Needed) -> Option<Slow> {
+        self.last_spread = spread;
         let seen = f64::from(self.finished);
         if self.finished == 0 {
             self.spread = spread;
             return None;
         }
         let usual = self.spread;
-        let off = spread - usual;
+        let carried = self.spread_persistence.carry(1.0);
+        let off = spread - usual - carried;
         let scale = self.spread_scale.max(LEAST_SPREAD_SCALE);
         let ready = self.finished >= WARM;
         let young = (1.0 / (seen + 1.0)).max(SPREAD_GAIN);
@@ -207,7 +217,8 @@ impl Blocks {
             Shift { direction: Direction::Up, onset: self.since, size: 0.0, ratio: 0.0 }
         };
         let clipped = if ready { off.clamp(-CLIP * scale, CLIP * scale) } else { off };
-        self.spread += young * clipped;
+        self.spread_persistence.learn(carried + clipped, scale, young);
+        self.spread += young * (carried + clipped);
         self.spread_scale += young * (1.2533 * clipped.abs() - self.spread_scale);
         if shift.ratio < 1.0 {
             return None;
@@ -232,6 +243,7 @@ impl Blocks {
             && [self.anchor.level, self.anchor.slope].iter().all(|v| v.is_finite())
             && self.scale.is_sound()
             && self.persistence.is_sound()
+            && self.spread_persistence.is_sound()
             && self.drift.is_sound()
             && self.restless.is_sound()
     }
@@ -282,7 +294,7 @@ mod tests {
                 let at = UnixNanos::new(i * 1_000_000_000);
                 // A step is soon expected: then it is no deviation.
                 let deviation = if (value - plain - 4.0).abs() < 1e-9 { plain } else { value };
-                blocks.observe(at, value, deviation, NEEDED)
+                blocks.observe(at, value, Some(deviation), NEEDED)
             })
             .collect()
     }

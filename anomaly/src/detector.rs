@@ -84,6 +84,7 @@ impl Detector {
             model.scale.first_move(change);
             if let Some(scale) = model.trend.start(value) {
                 model.scale.start(scale);
+                model.scale.settle(model.trend.level());
             }
             self.watch.alarm = None;
             return Observation { state, ..self.unjudged(at, value) };

@@ -43,6 +43,8 @@ pub(crate) struct Forecast {
     pub(crate) carried: f64,
     /// The season's part.
     pub(crate) season: f64,
+    /// How far apart the season's two slots here are.
+    pub(crate) edge: f64,
     /// Scale of the residual, floors included.
     pub(crate) scale: f64,
 }
@@ -90,8 +92,9 @@ impl Model {
     fn around(&self, at: UnixNanos, level: f64, carried: f64, config: &Config) -> Forecast {
         let (season, edge) = self.season(at);
         let expected = level + season;
-        let scale = self.scale.floored(expected).max(0.5 * edge).max(config.scale_floor);
-        Forecast { expected, carried, season, scale: scale * self.gains.widening.max(1.0) }
+        let own = self.scale.at(expected).max(config.scale_floor);
+        let scale = own.max(0.5 * edge);
+        Forecast { expected, carried, season, edge, scale: scale * self.gains.widening.max(1.0) }
     }
 
     /// The season's part at an instant, and how steep it is there.
@@ -130,7 +133,7 @@ impl Model {
     /// Learns from an ordinary value, `change` away from the one before. What is past two
     /// scales counts as two (Huber's clipping; the constant is that of Gelper et al.).
     pub(crate) fn learn(&mut self, at: UnixNanos, value: f64, change: f64, forecast: &Forecast) {
-        let Forecast { expected, carried, season, scale } = *forecast;
+        let Forecast { expected, carried, season, scale, .. } = *forecast;
         let residual = value - expected;
         let clipped = residual.clamp(-CLIP * scale, CLIP * scale);
         let innovation = carried + clipped;
@@ -185,6 +188,7 @@ impl Model {
     pub(crate) fn adopt(&mut self, level: f64, spread: f64, slope: f64) {
         self.trend.adopt(level, slope);
         self.blocks.restart();
+        self.scale.settle(level);
         if spread > self.scale.floored(level) {
             self.scale.start(spread);
         }

@@ -100,7 +100,11 @@ impl Watch {
         let z = standardised(residual, &forecast);
         let surprise = model.tail.surprise(z);
         let deviate = normal_deviate(surprise).copysign(z);
-        let shift = model.cusum.observe(at, deviate, residual, model.limits.shift);
+        let shift = {
+            // An estimate of how much is remembered errs, and what it errs by adds up.
+            let limit = model.limits.shift * (1.0 + DOUBT * model.persistence.correlation());
+            model.cusum.observe(at, deviate, residual, limit)
+        };
         // A series whose moves do not matter may as well stand still.
         let moves_matter = model.scale.floored(forecast.expected) > config.scale_floor;
         let flat = model.flat.as_ref().filter(|_| moves_matter).map_or(0.0, Flatline::surprise);
@@ -121,7 +125,7 @@ impl Watch {
         let open = self.alarm.as_ref().is_none_or(|alarm| alarm.kind == Kind::Spike);
         if let Some(slow) = slow.filter(|_| open) {
             self.find_slow(at, slow, forecast.scale);
-        } else if let Some(season) = rewritten.filter(|_| self.alarm.is_none()) {
+        } else if let Some(season) = rewritten.filter(|_| self.alarm.as_ref().is_none_or(Alarm::moves)) {
             let Rewritten { onset, change, amplitude, ratio } = season;
             let way = Direction::of(change);
             self.begin(Kind::SeasonChange, way, onset, at, change * amplitude, ratio);
@@ -210,8 +214,8 @@ impl Watch {
         size: f64,
         ratio: f64,
     ) {
-        // What a spike turns into is the same alarm.
-        let again = self.alarm.as_ref().is_some_and(|alarm| alarm.kind == Kind::Spike);
+        // What a move turns into is the same alarm.
+        let again = self.alarm.as_ref().is_some_and(|on| on.moves() && kind != Kind::OutOfRange);
         self.stats.alarms += u64::from(!again);
         self.alarm = Some(Alarm::new(kind, direction, onset, at, size, ratio));
     }
@@ -223,13 +227,16 @@ impl Watch {
             return None;
         }
         let Arrived { at, value, ref forecast, .. } = *arrived;
-        let Forecast { expected, season, scale, .. } = *forecast;
+        let Forecast { expected, season, edge, scale, .. } = *forecast;
         let residual = value - expected;
         let clipped = expected + residual.clamp(-FAR * scale, FAR * scale);
-        let floor = config.scale_floor;
+        // Where the season is steep nobody knows its minute: errors there are not noise.
+        let steep = 0.5 * edge >= 0.9 * scale;
+        let deviation = (!steep).then_some(residual / scale);
+        let floor = config.scale_floor.max(2.0 * edge);
         let needed =
             Needed { evidence: self.model.limits.slow, floor, deviation: floor / scale };
-        self.model.blocks.observe(at, clipped - season, residual / scale, needed)
+        self.model.blocks.observe(at, clipped - season, deviation, needed)
     }
 
     fn look_at_season(&mut self, arrived: &Arrived) -> Option<Rewritten> {
@@ -284,6 +291,8 @@ fn standardised(residual: f64, forecast: &Forecast) -> f64 {
 /// noise: with a tenth the second one of fifty scales was no alarm any more; the rate of false
 /// alarms was the same for a tenth, a twentieth and this.
 const ALARM_SHARE: f32 = 0.02;
+/// How much more evidence for a shift is asked of a series that remembers itself wholly.
+const DOUBT: f64 = 0.2;
 /// Over what share of the surprise of an alarm a value is not trusted.
 const SUSPECT: f64 = 0.5;
 /// Scales out that a block takes of a single value.

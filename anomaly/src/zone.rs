@@ -50,6 +50,11 @@ impl Zone {
         Ok(Self { name: name.to_owned(), rules })
     }
 
+    /// The wall clock's time at an instant, written as if it were UTC.
+    pub fn local(&self, at: UnixNanos) -> UnixNanos {
+        UnixNanos::new(at.as_nanos().saturating_add(i64::from(self.ahead(at)) * SECOND))
+    }
+
     /// Seconds that local time is ahead of UTC.
     fn ahead(&self, at: UnixNanos) -> i32 {
         let timestamp = Timestamp::from_second(at.as_nanos().div_euclid(SECOND))

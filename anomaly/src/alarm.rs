@@ -84,7 +84,20 @@ impl Alarm {
     ) -> Self {
         let (begun, course) = (at, Line::default());
         let (calm, level, spread, seen) = (0, 0.0, 0.0, 0);
-        Self { kind, direction, onset, size, ratio, begun, reach: size, calm, course, level, spread, seen }
+        Self {
+            kind,
+            direction,
+            onset,
+            size,
+            ratio,
+            begun,
+            reach: size,
+            calm,
+            course,
+            level,
+            spread,
+            seen,
+        }
     }
 
     /// Whether the model goes on learning: what was found in blocks it knows already.
@@ -165,8 +178,7 @@ impl Alarm {
         let Line { count, time, level, time_square, level_square, product, origin } = self.course;
         let line = [count, time, level, time_square, level_square, product, origin];
         let own = [self.size, self.ratio, self.reach, self.level, self.spread];
-        own.iter().chain(&line).all(|v| v.is_finite())
-            && self.calm < CALM_AFTER_SHIFT
+        own.iter().chain(&line).all(|v| v.is_finite()) && self.calm < CALM_AFTER_SHIFT
     }
 }
 

@@ -169,7 +169,8 @@ impl Blocks {
         };
         if shift.ratio <= 0.0 {
             let (level, slope) = (self.anchor.previous, self.slope);
-            self.anchor = Anchor { at: self.since, level, slope, largest_step: 0.0, previous: level };
+            self.anchor =
+                Anchor { at: self.since, level, slope, largest_step: 0.0, previous: level };
         }
         self.anchor.largest_step = self.anchor.largest_step.max(step.abs());
         self.anchor.previous = mean;

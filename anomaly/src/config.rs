@@ -18,6 +18,7 @@ pub struct Config {
     pub(crate) false_alarms_per_week: f64,
     pub(crate) season: Option<Season>,
     pub(crate) missing_after: Option<Duration>,
+    pub(crate) forecasts: bool,
     pub(crate) known: Option<(f64, f64)>,
     #[cfg(feature = "zones")]
     pub(crate) zone: Option<Zone>,
@@ -33,6 +34,7 @@ impl Default for Config {
             false_alarms_per_week: 1.0,
             season: None,
             missing_after: None,
+            forecasts: false,
             known: None,
             #[cfg(feature = "zones")]
             zone: None,
@@ -103,6 +105,16 @@ impl Config {
         self.known.map_or(0.0, |(least, most)| value - value.clamp(least, most))
     }
 
+    /// Whether forecasts are tested along the way (no), which [`Detector::forecast`] and
+    /// [`Detector::time_to`] need. Costs half a kilobyte.
+    ///
+    /// [`Detector::forecast`]: crate::Detector::forecast
+    /// [`Detector::time_to`]: crate::Detector::time_to
+    pub fn forecasts(mut self, wanted: bool) -> Self {
+        self.forecasts = wanted;
+        self
+    }
+
     /// An alarm lasting this long is the new normal (128 samples): the model, which an alarm
     /// does not teach, goes on from what the alarm brought.
     pub fn adopt_after(mut self, span: Span) -> Self {
@@ -165,7 +177,9 @@ impl Limits {
     /// Whether restored limits can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        [self.per_week, self.surprise, self.shift, self.slow].iter().all(|v| v.is_finite() && *v >= 0.0)
+        [self.per_week, self.surprise, self.shift, self.slow]
+            .iter()
+            .all(|v| v.is_finite() && *v >= 0.0)
     }
 }
 

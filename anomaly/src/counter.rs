@@ -64,8 +64,15 @@ mod tests {
 
     #[test]
     fn late_duplicate_and_missing_readings_have_no_rate() {
-        let (rates, resets) =
-            rates(&[(0, 1.0), (10, 2.0), (10, 9.0), (5, 1.5), (20, f64::NAN), (20, 4.0), (30, -1.0)]);
+        let (rates, resets) = rates(&[
+            (0, 1.0),
+            (10, 2.0),
+            (10, 9.0),
+            (5, 1.5),
+            (20, f64::NAN),
+            (20, 4.0),
+            (30, -1.0),
+        ]);
         let there: Vec<bool> = rates.iter().map(|rate| !rate.is_nan()).collect();
         assert_eq!(there, [false, true, false, false, false, true, false]);
         assert_eq!((rates[5], resets), (0.2, 0));

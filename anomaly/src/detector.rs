@@ -115,10 +115,12 @@ impl Detector {
         if state != State::Ready {
             self.watch.alarm = None;
             self.watch.warm(&config, &arrived);
+            self.watch.look_ahead(&config, at, value);
             return quiet;
         }
         let evidence: Evidence = self.watch.weigh(&config, &arrived);
         self.watch.judge(&config, &arrived, &evidence);
+        self.watch.look_ahead(&config, at, value);
         self.conclude(quiet, evidence.ratio(), forecast.carried)
     }
 

@@ -18,10 +18,12 @@ mod flatline;
 mod rarity;
 mod config;
 mod signal;
+mod horizons;
 mod model;
 mod alarm;
 mod watch;
 mod detector;
+mod outlook;
 #[cfg(feature = "serde")]
 mod state;
 #[cfg(feature = "alerts")]
@@ -39,6 +41,7 @@ pub use decay::Span;
 pub use detector::Detector;
 #[cfg(feature = "alerts")]
 pub use fleet::{Fleet, FleetStats};
+pub use outlook::{Outlook, TimeTo};
 pub use rarity::Rarity;
 pub use sample::{Sample, UnixNanos};
 pub use season::Season;

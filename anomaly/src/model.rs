@@ -5,6 +5,7 @@ use crate::cadence::Cadence;
 use crate::config::{Config, Limits};
 use crate::decay::{Gains, gain};
 use crate::flatline::Flatline;
+use crate::horizons::Standing;
 use crate::moments::{Persistence, Scale};
 use crate::rhythm::{Rewritten, Rhythm};
 use crate::sample::UnixNanos;
@@ -121,6 +122,29 @@ impl Model {
         rhythm.restart();
         profile.relearn(self.wall.local(at));
         Some(said)
+    }
+
+    /// Where forecasts start from.
+    pub(crate) fn standing(&self, at: UnixNanos, config: &Config) -> Standing {
+        let level = self.trend.level();
+        let scale = self.scale.floored(level).max(config.scale_floor);
+        let seasonal = self.profile.as_deref().is_some_and(|profile| !profile.is_gathering());
+        Standing { at, spacing: self.cadence.spacing(), level, scale, seasonal }
+    }
+
+    /// The season's part at an instant to come, in whatever the local time is then.
+    pub(crate) fn season_at(&self, at: UnixNanos, config: &Config) -> f64 {
+        #[cfg(feature = "zones")]
+        if let Some(zone) = &config.zone {
+            return self.profile.as_ref().map_or(0.0, |p| p.offset(zone.local(at)).0);
+        }
+        let _ = config;
+        self.season(at).0
+    }
+
+    /// What the last residual lets expect so many ticks ahead.
+    pub(crate) fn carried(&self, ticks: f64) -> f64 {
+        self.persistence.carry(ticks)
     }
 
     /// The interval that one value in 200 leaves on either side, a scale wide at the least.

@@ -5,6 +5,7 @@ use crate::alarm::{Alarm, Course};
 use crate::blocks::{Needed, Slow};
 use crate::config::Config;
 use crate::flatline::Flatline;
+use crate::horizons::Horizons;
 use crate::model::{Forecast, MOST_Z, Model};
 use crate::rhythm::Rewritten;
 use crate::sample::UnixNanos;
@@ -36,6 +37,7 @@ pub struct Stats {
 pub(crate) struct Watch {
     pub(crate) model: Model,
     pub(crate) alarm: Option<Alarm>,
+    pub(crate) horizons: Option<Box<Horizons>>,
     pub(crate) stats: Stats,
 }
 
@@ -67,7 +69,8 @@ impl Evidence {
 
 impl Watch {
     pub(crate) fn new(config: &Config) -> Self {
-        Self { model: Model::new(config), alarm: None, stats: Stats::default() }
+        let horizons = config.forecasts.then(|| Box::new(Horizons::new()));
+        Self { model: Model::new(config), alarm: None, horizons, stats: Stats::default() }
     }
 
     /// A value outside of the known range: told, and never learned from.
@@ -125,7 +128,9 @@ impl Watch {
         let open = self.alarm.as_ref().is_none_or(|alarm| alarm.kind == Kind::Spike);
         if let Some(slow) = slow.filter(|_| open) {
             self.find_slow(at, slow, forecast.scale);
-        } else if let Some(season) = rewritten.filter(|_| self.alarm.as_ref().is_none_or(Alarm::moves)) {
+        } else if let Some(season) =
+            rewritten.filter(|_| self.alarm.as_ref().is_none_or(Alarm::moves))
+        {
             let Rewritten { onset, change, amplitude, ratio } = season;
             let way = Direction::of(change);
             self.begin(Kind::SeasonChange, way, onset, at, change * amplitude, ratio);
@@ -147,6 +152,16 @@ impl Watch {
                 }
             }
         }
+    }
+
+    /// Compares forecasts that are due, and makes new ones.
+    pub(crate) fn look_ahead(&mut self, config: &Config, at: UnixNanos, value: f64) {
+        let Some(horizons) = &mut self.horizons else { return };
+        let model = &self.model;
+        let standing = model.standing(at, config);
+        let season = |at| model.season_at(at, config);
+        horizons.observe(value, &standing, season, |ticks| model.carried(ticks));
+        horizons.extend();
     }
 
     fn follow(&mut self, arrived: &Arrived, evidence: &Evidence) {
@@ -234,8 +249,7 @@ impl Watch {
         let steep = 0.5 * edge >= 0.9 * scale;
         let deviation = (!steep).then_some(residual / scale);
         let floor = config.scale_floor.max(2.0 * edge);
-        let needed =
-            Needed { evidence: self.model.limits.slow, floor, deviation: floor / scale };
+        let needed = Needed { evidence: self.model.limits.slow, floor, deviation: floor / scale };
         self.model.blocks.observe(at, clipped - season, deviation, needed)
     }
 
@@ -276,6 +290,11 @@ impl Watch {
     pub(crate) fn flaw(&self, config: &Config) -> Option<&'static str> {
         if !self.model.is_sound(config) {
             return Some("model");
+        }
+        if !self.horizons.as_deref().is_none_or(Horizons::is_sound)
+            || self.horizons.is_some() != config.forecasts
+        {
+            return Some("forecasts");
         }
         (!self.alarm.as_ref().is_none_or(Alarm::is_sound)).then_some("alarm")
     }

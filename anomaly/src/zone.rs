@@ -84,6 +84,7 @@ impl From<Zone> for String {
 #[derive(Debug, Clone, Copy, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct WallClock {
+    #[cfg(feature = "zones")]
     quarter: i64,
     ahead: i32,
 }

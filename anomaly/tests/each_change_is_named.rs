@@ -197,7 +197,8 @@ fn a_season_that_is_gone_or_half_as_high() {
 #[test]
 fn what_cannot_be_is_told_at_once_and_never_learned() {
     let config = || Config::default().known_range(0.0, 100.0);
-    let seen = watch(config(), 1200, |i, v| if i == 5 || (1000..1100).contains(&i) { -3.0 } else { v });
+    let seen =
+        watch(config(), 1200, |i, v| if i == 5 || (1000..1100).contains(&i) { -3.0 } else { v });
     let found = signals(&seen);
     assert_eq!(found[0], (5, Kind::OutOfRange, Direction::Down));
     assert_eq!(found[1..].iter().filter(|(_, kind, _)| *kind == Kind::OutOfRange).count(), 100);

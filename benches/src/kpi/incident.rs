@@ -68,7 +68,7 @@ impl Incident {
     }
 
     /// By how much it multiplies the value, where another hour would be at `other`.
-    pub(super) fn times(&self, _minute: usize, usual: f64, other: f64) -> f64 {
+    pub(super) fn times(&self, usual: f64, other: f64) -> f64 {
         match self.kind {
             Kind::Season => other / usual,
             Kind::Deploy => self.factor(),
@@ -87,7 +87,11 @@ pub(super) fn plan(noise: &mut Noise, length: usize) -> Vec<Incident> {
     let (mut incidents, mut minute) = (Vec::new(), 2 * 1440);
     loop {
         // Incidents come in clusters: one in three follows soon.
-        let wait = if noise.chance(0.33) { noise.between(60.0, 240.0) } else { -4500.0 * (1.0 - noise.uniform()).ln() };
+        let wait = if noise.chance(0.33) {
+            noise.between(60.0, 240.0)
+        } else {
+            -4500.0 * (1.0 - noise.uniform()).ln()
+        };
         minute += 60 + wait as usize;
         let kind = one_of(noise);
         let minutes = match kind {
@@ -105,7 +109,12 @@ pub(super) fn plan(noise: &mut Noise, length: usize) -> Vec<Incident> {
         let magnitude = 12.0 * (1.0 * noise.normal().abs()).exp();
         let down = kind == Kind::Dip || (kind != Kind::Spike && noise.chance(0.5));
         let size = magnitude.min(300.0) * if down { -1.0 } else { 1.0 };
-        incidents.push(Incident { kind, start: minute, end, size: if kind == Kind::Deploy { size.clamp(-20.0, 20.0) } else { size } });
+        incidents.push(Incident {
+            kind,
+            start: minute,
+            end,
+            size: if kind == Kind::Deploy { size.clamp(-20.0, 20.0) } else { size },
+        });
         minute = end;
     }
 }

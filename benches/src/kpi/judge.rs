@@ -1,5 +1,6 @@
 //! How much of what happened a score finds, at how many false episodes.
 
+use super::incident::Kind;
 use super::series::{DAY, LENGTH, Series};
 
 /// The recall of a score over many series, with one threshold for all of them.
@@ -32,7 +33,11 @@ struct Found {
 
 /// The recall at each budget.
 pub fn recalls(all: &[Scored<'_>], budgets: &[f64]) -> Vec<Recall> {
-    let mut candidates: Vec<f64> = all.iter().flat_map(|s| s.scores.iter().copied()).filter(|v| v.is_finite() && *v > 0.0).collect();
+    let mut candidates: Vec<f64> = all
+        .iter()
+        .flat_map(|s| s.scores.iter().copied())
+        .filter(|v| v.is_finite() && *v > 0.0)
+        .collect();
     candidates.sort_unstable_by(f64::total_cmp);
     candidates.dedup();
     let weeks = all.len() as f64 * (LENGTH - WARM) as f64 / (7 * DAY) as f64;
@@ -42,7 +47,11 @@ pub fn recalls(all: &[Scored<'_>], budgets: &[f64]) -> Vec<Recall> {
         while low < high {
             let middle = usize::midpoint(low, high);
             let found = found(all, candidates[middle]);
-            if found.false_episodes as f64 / weeks <= budget { high = middle } else { low = middle + 1 }
+            if found.false_episodes as f64 / weeks <= budget {
+                high = middle
+            } else {
+                low = middle + 1
+            }
         }
         let threshold = candidates.get(low).copied().unwrap_or(f64::INFINITY);
         let found = found(all, threshold);
@@ -52,16 +61,26 @@ pub fn recalls(all: &[Scored<'_>], budgets: &[f64]) -> Vec<Recall> {
 }
 
 /// The share of the incidents of each kind that a threshold finds.
-pub fn by_kind(all: &[Scored<'_>], threshold: f64) -> Vec<(super::incident::Kind, usize, usize)> {
-    let kinds = super::incident::Kind::SHARES.map(|(kind, _)| kind);
-    kinds.into_iter().map(|kind| {
-        let events = all.iter().flat_map(|s| s.series.incidents.iter().filter(|i| i.kind == kind).map(move |i| {
-            s.scores[i.start..=i.end].iter().any(|v| *v >= threshold)
-        }));
-        let (mut of, mut hit) = (0, 0);
-        for found in events { of += 1; hit += usize::from(found); }
-        (kind, hit, of)
-    }).collect()
+pub fn by_kind(all: &[Scored<'_>], threshold: f64) -> Vec<(Kind, usize, usize)> {
+    let kinds = Kind::SHARES.map(|(kind, _)| kind);
+    kinds
+        .into_iter()
+        .map(|kind| {
+            let events = all.iter().flat_map(|s| {
+                s.series
+                    .incidents
+                    .iter()
+                    .filter(|i| i.kind == kind)
+                    .map(move |i| s.scores[i.start..=i.end].iter().any(|v| *v >= threshold))
+            });
+            let (mut of, mut hit) = (0, 0);
+            for found in events {
+                of += 1;
+                hit += usize::from(found);
+            }
+            (kind, hit, of)
+        })
+        .collect()
 }
 
 fn found(all: &[Scored<'_>], threshold: f64) -> Found {
@@ -69,7 +88,11 @@ fn found(all: &[Scored<'_>], threshold: f64) -> Found {
     for scored in all {
         let Scored { series, scores } = scored;
         total.events += series.incidents.len();
-        total.hit += series.incidents.iter().filter(|i| scores[i.start..=i.end].iter().any(|v| *v >= threshold)).count();
+        total.hit += series
+            .incidents
+            .iter()
+            .filter(|i| scores[i.start..=i.end].iter().any(|v| *v >= threshold))
+            .count();
         // A run of detections with pauses of a quarter of an hour is one episode; one that touches an incident, or the
         // quarter of an hour after it, is not false.
         let mut last: Option<usize> = None;
@@ -79,7 +102,9 @@ fn found(all: &[Scored<'_>], threshold: f64) -> Found {
             let explained = events.peek().is_some_and(|i| i.start <= minute);
             if *score >= threshold {
                 let joins = last.is_some_and(|last| minute - last <= PAUSE);
-                if !joins && !explained { total.false_episodes += 1; }
+                if !joins && !explained {
+                    total.false_episodes += 1;
+                }
                 last = Some(minute);
             }
         }

@@ -78,20 +78,27 @@ impl Course {
             Texture::Flat => noise.between(10.0, 100.0).round(),
             _ => 10_f64.powf(noise.between(1.5, 5.0)),
         };
-        let mut harmonic = |part: f64| (strength * part * noise.uniform(), noise.uniform() * 6.28);
+        let mut harmonic = |part: f64| {
+            (strength * part * noise.uniform(), noise.uniform() * std::f64::consts::TAU)
+        };
         let harmonics = [harmonic(1.2), harmonic(0.6), harmonic(0.25)];
         Self {
             base,
             harmonics,
             weekend: 1.0 - strength * noise.between(0.0, 0.4),
             growth: strength * noise.between(-0.2, 0.6),
-            job: noise.chance(0.05).then(|| ((noise.uniform() * 60.0) as usize, noise.between(0.02, 0.2))),
+            job: noise
+                .chance(0.05)
+                .then(|| ((noise.uniform() * 60.0) as usize, noise.between(0.02, 0.2))),
         }
     }
 
     fn at(&self, minute: usize) -> f64 {
         let day = (minute % DAY) as f64 / DAY as f64 * std::f64::consts::TAU;
-        let wave = self.harmonics.iter().zip(1..).map(|(&(strength, phase), times)| strength * (f64::from(times) * day + phase).sin());
+        let wave =
+            self.harmonics.iter().zip(1..).map(|(&(strength, phase), times)| {
+                strength * (f64::from(times) * day + phase).sin()
+            });
         let weekday = (minute / DAY) % 7;
         let weekend = if weekday >= 5 { self.weekend } else { 1.0 };
         let grown = 1.0 + self.growth * minute as f64 / LENGTH as f64;
@@ -121,36 +128,13 @@ pub fn draw(seed: u64) -> Series {
         let now = upcoming.peek().filter(|incident| incident.start <= minute).copied();
         let usual = course.at(minute) * if texture == Texture::Shares { 1.0 } else { stepped };
         remembered = memory * remembered + (1.0 - memory * memory).sqrt() * noise.normal();
-        let spread = now.map_or(1.0, Incident::spread);
-        let (off, scale) = match texture {
-            Texture::Counts => (noise.normal(), usual.sqrt() + 0.3 * relative * usual),
-            Texture::Persistent => (remembered, relative * usual),
-            Texture::Durations => ((0.25 * noise.normal()).exp() - 1.0 + if noise.chance(0.002) { noise.between(0.5, 1.5) } else { 0.0 }, 0.5 * usual),
-            Texture::Shares => (-noise.normal().abs() - if noise.chance(0.003) { noise.between(0.0, 6.0) } else { 0.0 }, 5.0 * relative),
-            Texture::Quantised => (noise.normal(), usual.sqrt()),
-            Texture::Flat => (if noise.chance(0.1) { noise.normal().signum() } else { 0.0 }, 1.0),
-            Texture::Wild => (noise.student(4), relative * usual),
-        };
-        let scale_here = match texture { Texture::Durations => 0.25 * scale, _ => scale };
-        let mut value = usual + off * scale * spread;
+        let (off, scale, deviation) = texture.draw(&mut noise, usual, relative, remembered);
+        let mut value = usual + off * scale * now.map_or(1.0, Incident::spread);
         if let Some(incident) = now {
-            // A share near its limit only falls; what is near zero only rises.
-            let push = match texture {
-                Texture::Shares => -incident.push(minute).abs(),
-                Texture::Durations | Texture::Quantised => incident.push(minute).abs(),
-                _ => incident.push(minute),
-            };
-            value += push * scale_here.max(match texture { Texture::Flat => 1.0, _ => 0.02 * usual });
-            value *= incident.times(minute, usual, course.at(minute + DAY / 2));
+            value += texture.pushed(incident.push(minute)) * deviation;
+            value *= incident.times(usual, course.at(minute + DAY / 2));
         }
-        if texture != Texture::Flat || now.is_some() {
-            value = value.max(0.0);
-        }
-        value = match texture {
-            Texture::Counts | Texture::Quantised | Texture::Flat => value.round(),
-            Texture::Shares => value.min(100.0),
-            _ => value,
-        };
+        value = texture.possible(value);
         if now.is_some_and(|incident| incident.kind == Kind::Stuck) {
             value = *held.get_or_insert(value);
         } else {
@@ -160,6 +144,56 @@ pub fn draw(seed: u64) -> Series {
     }
     punch(&mut noise, &mut values, &incidents);
     Series { texture, values, incidents }
+}
+
+impl Texture {
+    /// How far off a value is, in what unit, and the typical deviation, where `usual` is usual.
+    fn draw(
+        self,
+        noise: &mut Noise,
+        usual: f64,
+        relative: f64,
+        remembered: f64,
+    ) -> (f64, f64, f64) {
+        let least = 0.02 * usual;
+        match self {
+            Self::Counts => {
+                let scale = usual.sqrt() + 0.3 * relative * usual;
+                (noise.normal(), scale, scale.max(least))
+            }
+            Self::Persistent => (remembered, relative * usual, (relative * usual).max(least)),
+            Self::Durations => {
+                let skewed = (0.25 * noise.normal()).exp() - 1.0;
+                let late = if noise.chance(0.002) { noise.between(0.5, 1.5) } else { 0.0 };
+                (skewed + late, 0.5 * usual, 0.125 * usual)
+            }
+            Self::Shares => {
+                let dip = if noise.chance(0.003) { noise.between(0.0, 6.0) } else { 0.0 };
+                (-noise.normal().abs() - dip, 5.0 * relative, (5.0 * relative).max(least))
+            }
+            Self::Quantised => (noise.normal(), usual.sqrt(), usual.sqrt()),
+            Self::Flat => (if noise.chance(0.1) { noise.normal().signum() } else { 0.0 }, 1.0, 1.0),
+            Self::Wild => (noise.student(4), relative * usual, (relative * usual).max(least)),
+        }
+    }
+
+    /// Where an incident can push: a share near its limit only falls, what is near zero rises.
+    fn pushed(self, push: f64) -> f64 {
+        match self {
+            Self::Shares => -push.abs(),
+            Self::Durations | Self::Quantised => push.abs(),
+            _ => push,
+        }
+    }
+
+    /// The nearest value that this texture can have.
+    fn possible(self, value: f64) -> f64 {
+        match self {
+            Self::Counts | Self::Quantised | Self::Flat => value.max(0.0).round(),
+            Self::Shares => value.clamp(0.0, 100.0),
+            _ => value.max(0.0),
+        }
+    }
 }
 
 /// Takes values out: single ones, and a few longer gaps.

@@ -2,6 +2,8 @@
 #![forbid(unsafe_code)]
 
 mod sample;
+mod counter;
+mod zone;
 mod decay;
 mod cadence;
 mod moments;
@@ -10,13 +12,18 @@ mod season;
 mod trend;
 mod tail;
 mod shift;
+mod blocks;
+mod rhythm;
 mod flatline;
 mod rarity;
 mod config;
 mod signal;
+mod horizons;
 mod model;
 mod alarm;
+mod watch;
 mod detector;
+mod outlook;
 #[cfg(feature = "serde")]
 mod state;
 #[cfg(feature = "alerts")]
@@ -38,10 +45,12 @@ pub use alert::{
     Matchers, Notice, Origin, Policy, Silence, Status, Weekly, WeeklyError,
 };
 pub use config::Config;
+pub use counter::Counter;
 pub use decay::Span;
-pub use detector::{Detector, Stats};
+pub use detector::Detector;
 #[cfg(feature = "alerts")]
 pub use fleet::{Fleet, FleetStats};
+pub use outlook::{Outlook, TimeTo};
 pub use rarity::Rarity;
 pub use sample::{Sample, UnixNanos};
 pub use season::Season;
@@ -49,3 +58,6 @@ pub use shift::Direction;
 pub use signal::{Kind, Observation, Signal, State};
 #[cfg(feature = "serde")]
 pub use state::{RestoreError, Snapshot};
+pub use watch::Stats;
+#[cfg(feature = "zones")]
+pub use zone::{Zone, ZoneError};

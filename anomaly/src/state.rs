@@ -4,10 +4,9 @@ use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
-use crate::alarm::Alarm;
 use crate::config::Config;
-use crate::detector::{Detector, Stats};
-use crate::model::Model;
+use crate::detector::Detector;
+use crate::watch::Watch;
 
 /// Everything a [`Detector`] has learned, its configuration included. Serialise it with a format
 /// that gives back every float as it was; going on from it then equals never having stopped.
@@ -15,10 +14,8 @@ use crate::model::Model;
 pub struct Snapshot {
     version: u32,
     config: Config,
-    model: Model,
-    alarm: Option<Alarm>,
+    watch: Watch,
     absent: bool,
-    stats: Stats,
 }
 
 /// Why a snapshot is refused. Nothing is restored then: learning starts over.
@@ -51,15 +48,15 @@ impl RestoreError {
 
 impl Snapshot {
     /// The version of the format written, and the only one read.
-    pub const VERSION: u32 = 1;
+    pub const VERSION: u32 = 2;
 }
 
 impl Detector {
     /// A copy of everything learned. Allocates.
     pub fn snapshot(&self) -> Snapshot {
-        let Self { config, model, alarm, absent, stats } = self.clone();
+        let Self { config, watch, absent } = self.clone();
         let config = (*config).clone();
-        Snapshot { version: Snapshot::VERSION, config, model, alarm, absent, stats }
+        Snapshot { version: Snapshot::VERSION, config, watch, absent }
     }
 
     /// Goes on from a snapshot.
@@ -67,19 +64,16 @@ impl Detector {
     /// # Errors
     /// When the snapshot is of another version, or holds what no detector can have learned.
     pub fn restore(snapshot: Snapshot) -> Result<Self, RestoreError> {
-        let Snapshot { version, config, model, alarm, absent, stats } = snapshot;
+        let Snapshot { version, config, watch, absent } = snapshot;
         if version != Snapshot::VERSION {
             return Err(RestoreError::Version { found: version });
         }
         if !config.is_sound() {
             return Err(RestoreError::Impossible { part: "configuration" });
         }
-        if !model.is_sound(&config) {
-            return Err(RestoreError::Impossible { part: "model" });
+        if let Some(part) = watch.flaw(&config) {
+            return Err(RestoreError::Impossible { part });
         }
-        if !alarm.as_ref().is_none_or(Alarm::is_sound) {
-            return Err(RestoreError::Impossible { part: "alarm" });
-        }
-        Ok(Self { config: Arc::new(config), model, alarm, absent, stats })
+        Ok(Self { config: Arc::new(config), watch, absent })
     }
 }

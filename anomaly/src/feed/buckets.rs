@@ -1,7 +1,5 @@
 //! From a histogram's cumulative buckets to quantiles.
 
-use crate::feed::rate::increase;
-
 /// The buckets of one histogram: upper bounds, and counts of what lies at or below them.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Buckets(Vec<(f64, f64)>);
@@ -67,6 +65,11 @@ impl Buckets {
         }
         lower
     }
+}
+
+/// What a count went up by: after a reset, all that it is.
+fn increase(had: f64, has: f64) -> f64 {
+    if has >= had { has - had } else { has }
 }
 
 #[cfg(test)]

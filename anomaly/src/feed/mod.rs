@@ -6,7 +6,6 @@
 //! `exported_…`, as Prometheus has it.
 
 mod spread;
-mod rate;
 mod buckets;
 mod exposition;
 mod series;
@@ -19,7 +18,6 @@ pub use buckets::Buckets;
 pub use exposition::{
     Exemplar, Exposition, ExpositionError, Family, Format, Line, Malformed, Point,
 };
-pub use rate::Counter;
 pub use scrape::{Scrape, ScrapeStats};
 pub use spread::Spread;
 pub use statsd::{Datum, StatsdError, Type, parse as parse_statsd};

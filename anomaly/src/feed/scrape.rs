@@ -3,9 +3,9 @@
 use std::collections::{HashMap, VecDeque};
 
 use crate::alert::Labels;
+use crate::counter::Counter;
 use crate::feed::buckets::Buckets;
 use crate::feed::exposition::{Exposition, ExpositionError, Family, Format, Line, Point};
-use crate::feed::rate::Counter;
 use crate::feed::series::{quantile_name, series};
 use crate::sample::{Sample, UnixNanos};
 
@@ -160,8 +160,9 @@ impl Scrape {
                     self.stats.refused += 1;
                     return;
                 };
-                if let Some(rate) = counter.rate(at, point.value) {
-                    self.samples.push_back((labels, Sample::new(at, rate)));
+                let rate = counter.rate(Sample::new(at, point.value));
+                if rate.present().is_some() {
+                    self.samples.push_back((labels, rate));
                 }
             }
             (Family::Histogram, "_bucket") => {
@@ -218,7 +219,7 @@ impl Scrape {
                 continue;
             }
             let buckets = std::mem::take(&mut what.now);
-            let rate = what.rate.rate(now, buckets.count());
+            let rate = what.rate.rate(Sample::new(now, buckets.count())).present();
             let since = what.last.as_ref().and_then(|last| buckets.since(last));
             what.last = Some(buckets);
             let mut put = |of: &str, value: f64| {

@@ -10,7 +10,7 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use metrics::Key;
 
 use crate::alert::{Event, Labels};
-use crate::feed::Counter;
+use crate::counter::Counter;
 use crate::fleet::Fleet;
 use crate::metrics::cell::{Cell, Cells, lock};
 use crate::sample::{Sample, UnixNanos};
@@ -56,7 +56,7 @@ impl Own {
                 Cell::Counter(count) => {
                     let count = count.load(Ordering::Relaxed) as f64;
                     let counter = counters.entry(series.clone()).or_default();
-                    put(Some("rate"), counter.rate(now, count));
+                    put(Some("rate"), counter.rate(Sample::new(now, count)).present());
                 }
                 Cell::Gauge(bits) => {
                     let value = f64::from_bits(bits.load(Ordering::Relaxed));

@@ -66,7 +66,7 @@ fn watch(path: &Path, out: &mut impl Write, args: &Args) -> Result<()> {
     let (mut detector, mut rarity) = (Detector::new(config), Rarity::new());
     writeln!(out, "timestamp,value,anomaly_score,expected,lower,upper,kind")?;
     each_row(path, |row| {
-        let score = row.value.map_or(0.0, |value| rarity.observe(value));
+        let score = row.value.map_or(0.0, |value| rarity.observe_at(row.at, value));
         Ok(write_row(out, row, score, &detector.observe(row.sample()))?)
     })?;
     Ok(out.flush()?)

@@ -64,7 +64,7 @@ pub fn now() -> UnixNanos {
 /// When a feed cannot begin, or cannot go on, or standard output is gone.
 pub fn run(args: &Args, every: Duration, start: impl FnOnce(Feed) -> Result<()>) -> Result<()> {
     let mut desk = Desk::new(args)?;
-    let mut fleet = args.fleet(every);
+    let mut fleet = args.fleet(every)?;
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     if let Some(address) = args.metrics {

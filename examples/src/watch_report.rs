@@ -12,6 +12,7 @@ use anomaly::{Config, Detector};
 use anyhow::{Context, Result, bail, ensure};
 
 use crate::watch_csv::each_row;
+use crate::watch_season;
 use series::Series;
 
 /// Draw a series, the expected band and the events into one self-contained file
@@ -26,6 +27,8 @@ pub struct Args {
     /// False alarms that a week may bring
     #[arg(long, value_name = "N", default_value_t = 1.0)]
     pub false_alarms_per_week: f64,
+    #[command(flatten)]
+    season: watch_season::Args,
     /// What to write above it; the file's name otherwise
     #[arg(long, value_name = "TEXT")]
     pub title: Option<String>,
@@ -41,6 +44,7 @@ pub fn run(args: &Args) -> Result<()> {
     let kind = args.out.extension().and_then(|kind| kind.to_str()).unwrap_or_default();
     ensure!(matches!(kind, "html" | "svg"), "--out: give a name that ends in .html or .svg");
     let config = Config::default().false_alarms_per_week(args.false_alarms_per_week);
+    let config = args.season.of(config)?;
     let (mut detector, mut series) = (Detector::new(config), Series::default());
     each_row(&args.file, |row| {
         series.push(&detector.observe(row.sample()));

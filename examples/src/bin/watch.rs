@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use popkit_examples::settings::{ConfigFile, with_config};
-use popkit_examples::{watch_csv, watch_prometheus, watch_report, watch_scrape, watch_statsd};
+use popkit_examples::{
+    watch_csv, watch_forecast, watch_prometheus, watch_report, watch_scrape, watch_statsd,
+};
 use tracing_subscriber::EnvFilter;
 
 /// Say when a series no longer does what its past lets expect
@@ -22,6 +24,7 @@ struct Watch {
 enum Task {
     Csv(watch_csv::Args),
     Report(watch_report::Args),
+    Forecast(watch_forecast::Args),
     Scrape(Box<watch_scrape::Args>),
     Prometheus(Box<watch_prometheus::Args>),
     Statsd(Box<watch_statsd::Args>),
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
     let done = match &command.task {
         Task::Csv(args) => watch_csv::run(args),
         Task::Report(args) => watch_report::run(args),
+        Task::Forecast(args) => watch_forecast::run(args),
         Task::Scrape(args) => watch_scrape::run(args),
         Task::Prometheus(args) => watch_prometheus::run(args),
         Task::Statsd(args) => watch_statsd::run(args),

@@ -6,7 +6,10 @@ use std::time::Duration;
 
 use anomaly::{Config, Dispatch, Fleet, Inhibition, Labels, Matchers, Policy, Silence};
 
+use anyhow::Result;
+
 use super::rules::{Maintenance, inhibition, label, matchers};
+use crate::watch_season;
 
 /// Options of all live tasks.
 #[derive(Clone, Debug, clap::Args)]
@@ -18,6 +21,9 @@ pub struct Args {
     /// Values of a series to learn from before it is judged
     #[arg(long, value_name = "N", default_value_t = 64, help_heading = "Judging")]
     pub learning: u32,
+    /// What the series repeat with.
+    #[command(flatten)]
+    pub season: watch_season::Args,
     /// Alert when a series has had no value for this long
     #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Judging")]
     pub missing_after: Option<Duration>,
@@ -91,10 +97,11 @@ pub struct Args {
 }
 
 impl Args {
-    pub(super) fn fleet(&self, every: Duration) -> Fleet {
+    pub(super) fn fleet(&self, every: Duration) -> Result<Fleet> {
         let mut config = Config::default()
             .false_alarms_per_week(self.false_alarms_per_week)
             .learning(self.learning);
+        config = self.season.of(config)?;
         if let Some(silence) = self.missing_after {
             config = config.missing_after(silence);
         }
@@ -106,7 +113,7 @@ impl Args {
             .raise_after(self.raise_after)
             .clear_after(self.clear_after)
             .forget_after((every * 5).max(Duration::from_mins(10)));
-        Fleet::new(config, policy).most_series(self.most_series)
+        Ok(Fleet::new(config, policy).most_series(self.most_series))
     }
 
     /// A dispatch with the rules given, which tells again every `repeat`.

@@ -112,6 +112,34 @@ fn waiting_gathers_the_series_of_an_incident() {
 }
 
 #[test]
+fn what_begins_and_ends_between_two_looks_is_told_whole() {
+    let mut world = World::new(policy().group_by(["site"]));
+    let mut dispatch = Dispatch::new();
+    let series = |host| Labels::new([("host", host), ("site", "s")]);
+    for (labels, seen) in [("a", world.strange), ("b", world.strange)] {
+        if let Some(event) = world.alerts.observe(now(0), &series(labels), &seen) {
+            dispatch.handle_event(now(0), &event);
+        }
+    }
+    while let Some(event) = world.alerts.poll_forgotten(now(1_000)) {
+        dispatch.handle_event(now(1_000), &event);
+    }
+    assert_eq!(
+        told(&mut dispatch),
+        [(Status::Firing, "a,b".into()), (Status::Resolved, "a,b".into())]
+    );
+    // Not when it did not even last for as long as an alert waits.
+    let mut dispatch = Dispatch::new().wait(Duration::from_secs(30));
+    let raised = world.alerts.observe(now(2_000), &series("a"), &world.strange);
+    dispatch.handle_event(now(2_000), &raised.expect("it is raised"));
+    let cleared =
+        [2_001, 2_004].map(|second| world.alerts.observe(now(second), &series("a"), &world.calm));
+    let [None, Some(cleared)] = cleared else { panic!("{cleared:?}") };
+    dispatch.handle_event(now(2_004), &cleared);
+    assert_eq!(told(&mut dispatch), []);
+}
+
+#[test]
 fn a_silence_covers_an_incident_when_it_covers_all_of_it() {
     let mut world = World::new(policy().group_by(["site"]));
     let mut dispatch = Dispatch::new();
@@ -207,6 +235,7 @@ fn lost_events_are_made_up_for_and_state_is_bounded() {
         }
         dispatch.silence(Silence::new(matchers("host=nobody")));
     }
+    dispatch.handle_timeout(now(2_000), world.alerts.active());
     assert_eq!(told(&mut dispatch).len(), Dispatch::MOST);
     assert!(dispatch.stats().dropped > 0);
 }

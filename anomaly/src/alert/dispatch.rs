@@ -119,16 +119,17 @@ impl Dispatch {
         }
     }
 
-    /// Takes what happened to an alert.
+    /// Takes what happened to an alert. One that is raised is told at the next
+    /// [`Dispatch::handle_timeout`] that finds it due, with all that has joined it by then, or
+    /// when it is cleared before that.
     pub fn handle_event(&mut self, now: UnixNanos, event: &Event) {
         match event {
-            Event::Raised(alert) => {
-                self.take(now, alert);
-                if self.wait.is_zero() {
-                    self.tell(now);
-                }
-            }
+            Event::Raised(alert) => self.take(now, alert),
             Event::Cleared(alert) => {
+                if let Some(open) = self.open.get_mut(&alert.id) {
+                    open.alert = Alert { cleared_at: None, ..alert.clone() };
+                    self.tell_one(now, alert.id);
+                }
                 if self.open.remove(&alert.id).is_some_and(|open| open.told.is_some()) {
                     self.push(Status::Resolved, alert.clone());
                 }
@@ -165,7 +166,10 @@ impl Dispatch {
             alert.cleared_at = Some(now);
             self.push(Status::Resolved, alert);
         }
-        self.tell(now);
+        let ids: Vec<u64> = self.open.keys().copied().collect();
+        for id in ids {
+            self.tell_one(now, id);
+        }
         for open in self.open.values_mut() {
             open.seen = false;
         }
@@ -201,30 +205,26 @@ impl Dispatch {
         self.open.entry(alert.id).or_insert(open);
     }
 
-    /// Tells what is due and not muted.
-    fn tell(&mut self, now: UnixNanos) {
-        let mut due = Vec::new();
-        for (&id, open) in &self.open {
-            let status = match (open.told, self.repeat) {
-                (None, _) if now >= open.due => Status::Firing,
-                (Some(told), Some(repeat)) if now >= told.after(repeat) => Status::Repeated,
-                _ => continue,
-            };
-            due.push((id, status, self.is_silenced(now, &open.alert), self.is_inhibited(open)));
+    /// Tells of an alert if it is due and not muted.
+    fn tell_one(&mut self, now: UnixNanos, id: u64) {
+        let Some(open) = self.open.get(&id) else { return };
+        let status = match (open.told, self.repeat) {
+            (None, _) if now >= open.due => Status::Firing,
+            (Some(told), Some(repeat)) if now >= told.after(repeat) => Status::Repeated,
+            _ => return,
+        };
+        let silenced = self.is_silenced(now, &open.alert);
+        let inhibited = !silenced && self.is_inhibited(&open.alert);
+        let open = self.open.get_mut(&id).expect("it was found there just above");
+        if !open.muted {
+            self.stats.silenced += u64::from(silenced);
+            self.stats.inhibited += u64::from(inhibited);
         }
-        for (id, status, silenced, inhibited) in due {
-            let open = self.open.get_mut(&id).expect("it was found there just above");
-            let muted = silenced || inhibited;
-            if muted && !open.muted {
-                self.stats.silenced += u64::from(silenced);
-                self.stats.inhibited += u64::from(!silenced);
-            }
-            open.muted = muted;
-            if !muted {
-                open.told = Some(now);
-                let alert = open.alert.clone();
-                self.push(status, alert);
-            }
+        open.muted = silenced || inhibited;
+        if !open.muted {
+            open.told = Some(now);
+            let alert = open.alert.clone();
+            self.push(status, alert);
         }
     }
 
@@ -233,10 +233,10 @@ impl Dispatch {
         alert.series.iter().all(covered)
     }
 
-    fn is_inhibited(&self, open: &Open) -> bool {
-        self.inhibitions.iter().any(|inhibition| {
-            self.open.values().any(|other| inhibition.mutes(&open.alert, &other.alert))
-        })
+    fn is_inhibited(&self, alert: &Alert) -> bool {
+        self.inhibitions
+            .iter()
+            .any(|inhibition| self.open.values().any(|other| inhibition.mutes(alert, &other.alert)))
     }
 
     fn push(&mut self, status: Status, alert: Alert) {

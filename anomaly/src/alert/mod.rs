@@ -269,3 +269,6 @@ impl Alerts {
 fn links<'a>(names: &'a [Box<str>], labels: &'a Labels) -> impl Iterator<Item = Labels> + 'a {
     names.iter().filter_map(|name| Some(Labels::new([(name.as_ref(), labels.value(name)?)])))
 }
+
+#[cfg(test)]
+mod tests;

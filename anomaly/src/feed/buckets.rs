@@ -102,6 +102,8 @@ mod tests {
         let new = buckets(&[(1.0, 51.0), (f64::INFINITY, 70.0)]);
         assert_eq!(new.since(&old), Some(buckets(&[(1.0, 1.0), (f64::INFINITY, 10.0)])));
         assert_eq!(old.since(&new), Some(old.clone()));
+        let restarted = buckets(&[(1.0, 60.0), (f64::INFINITY, 65.0)]);
+        assert_eq!(restarted.since(&new), Some(restarted.clone()), "low values came since, many");
         assert_eq!(new.since(&buckets(&[(2.0, 50.0), (f64::INFINITY, 60.0)])), None);
     }
 

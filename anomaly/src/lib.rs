@@ -24,12 +24,12 @@ mod alarm;
 mod watch;
 mod detector;
 mod outlook;
+#[cfg(feature = "snapshots")]
+mod checksum;
 #[cfg(feature = "serde")]
 mod state;
 #[cfg(feature = "alerts")]
 mod alert;
-#[cfg(feature = "alerts")]
-mod recency;
 #[cfg(feature = "alerts")]
 mod fleet;
 
@@ -40,7 +40,9 @@ pub use counter::Counter;
 pub use decay::Span;
 pub use detector::Detector;
 #[cfg(feature = "alerts")]
-pub use fleet::{Fleet, FleetStats};
+pub use fleet::{Fleet, FleetStats, shard_of};
+#[cfg(all(feature = "alerts", feature = "snapshots"))]
+pub use fleet::{LoadError, Loaded};
 pub use outlook::{Outlook, TimeTo};
 pub use rarity::Rarity;
 pub use sample::{Sample, UnixNanos};

@@ -30,11 +30,20 @@ mod checksum;
 mod state;
 #[cfg(feature = "alerts")]
 mod alert;
+#[cfg(feature = "feeds")]
+pub mod feed;
+#[cfg(feature = "sinks")]
+pub mod sink;
 #[cfg(feature = "alerts")]
 mod fleet;
+#[cfg(feature = "metrics")]
+pub mod metrics;
 
 #[cfg(feature = "alerts")]
-pub use alert::{Alert, AlertStats, Alerts, Event, Labels, Policy};
+pub use alert::{
+    Alert, AlertStats, Alerts, Dispatch, DispatchStats, Event, Inhibition, Labels, MatchError,
+    Matchers, Notice, Origin, Policy, Silence, Status, Weekly, WeeklyError,
+};
 pub use config::Config;
 pub use counter::Counter;
 pub use decay::Span;

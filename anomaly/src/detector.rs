@@ -61,6 +61,17 @@ impl Detector {
         self.config.missing_after.zip(last).is_some_and(|(allowed, last)| now.since(last) > allowed)
     }
 
+    /// When the last value was taken.
+    pub fn last_value(&self) -> Option<UnixNanos> {
+        self.watch.model.cadence.last_value()
+    }
+
+    /// The memory it takes, season and forecasts included, without the configuration, which
+    /// detectors may share.
+    pub fn size_bytes(&self) -> usize {
+        size_of::<Self>() + self.watch.heap_bytes()
+    }
+
     /// What was seen and said so far.
     pub fn stats(&self) -> Stats {
         self.watch.stats

@@ -24,6 +24,8 @@ mod alarm;
 mod watch;
 mod detector;
 mod outlook;
+#[cfg(feature = "snapshots")]
+mod checksum;
 #[cfg(feature = "serde")]
 mod state;
 #[cfg(feature = "alerts")]
@@ -32,8 +34,6 @@ mod alert;
 pub mod feed;
 #[cfg(feature = "sinks")]
 pub mod sink;
-#[cfg(feature = "alerts")]
-mod recency;
 #[cfg(feature = "alerts")]
 mod fleet;
 #[cfg(feature = "metrics")]
@@ -49,7 +49,9 @@ pub use counter::Counter;
 pub use decay::Span;
 pub use detector::Detector;
 #[cfg(feature = "alerts")]
-pub use fleet::{Fleet, FleetStats};
+pub use fleet::{Fleet, FleetStats, shard_of};
+#[cfg(all(feature = "alerts", feature = "snapshots"))]
+pub use fleet::{LoadError, Loaded};
 pub use outlook::{Outlook, TimeTo};
 pub use rarity::Rarity;
 pub use sample::{Sample, UnixNanos};

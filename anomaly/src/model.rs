@@ -70,6 +70,13 @@ impl Model {
         }
     }
 
+    /// Bytes allocated.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let season = |profile: &Profile| size_of::<Profile>() + profile.heap_bytes();
+        let rhythm = self.rhythm.as_ref().map_or(0, |_| size_of::<Rhythm>());
+        self.profile.as_deref().map_or(0, season) + rhythm
+    }
+
     /// What to expect of a value that came, with the gains of its instant.
     pub(crate) fn forecast(&self, at: UnixNanos, config: &Config) -> Forecast {
         let carried = self.persistence.carry(self.gains.ticks);

@@ -125,6 +125,11 @@ impl Profile {
             && [self.anchor, self.sum].iter().all(|v| v.is_finite())
     }
 
+    /// Bytes allocated.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.offsets)
+    }
+
     /// Learns the season anew from here on, fast at first.
     pub(crate) fn relearn(&mut self, at: UnixNanos) {
         self.started = Some(at);

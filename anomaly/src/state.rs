@@ -28,6 +28,12 @@ pub enum RestoreError {
         /// The version the snapshot names.
         found: u32,
     },
+    /// The bytes are not the ones that were written.
+    #[error("snapshot whose checksum does not match: it is damaged")]
+    Checksum,
+    /// The bytes are no snapshot at all, or end too early.
+    #[error("not a snapshot of a detector")]
+    Malformed,
     /// Parts that no detector can have: the snapshot is damaged.
     #[error("snapshot with an impossible {part}")]
     Impossible {
@@ -37,10 +43,12 @@ pub enum RestoreError {
 }
 
 impl RestoreError {
-    /// A closed set of names for metrics: `version`, `impossible`.
+    /// A closed set of names for metrics: `version`, `checksum`, `malformed`, `impossible`.
     pub fn label(&self) -> &'static str {
         match self {
             Self::Version { .. } => "version",
+            Self::Checksum => "checksum",
+            Self::Malformed => "malformed",
             Self::Impossible { .. } => "impossible",
         }
     }
@@ -48,7 +56,7 @@ impl RestoreError {
 
 impl Snapshot {
     /// The version of the format written, and the only one read.
-    pub const VERSION: u32 = 2;
+    pub const VERSION: u32 = 3;
 }
 
 impl Detector {
@@ -75,5 +83,39 @@ impl Detector {
             return Err(RestoreError::Impossible { part });
         }
         Ok(Self { config: Arc::new(config), watch, absent })
+    }
+}
+
+#[cfg(feature = "snapshots")]
+impl Detector {
+    /// Everything learned, as bytes: the version, a checksum, and each number as it is, to the
+    /// last bit.
+    ///
+    /// # Panics
+    /// When memory ends.
+    pub fn to_bytes(&self) -> Vec<u8> {
+        let state = postcard::to_allocvec(&self.snapshot()).expect("a snapshot has a fixed shape");
+        let checksum = crate::checksum::crc32(&state);
+        let head = [Snapshot::VERSION.to_le_bytes(), checksum.to_le_bytes()];
+        [head.as_flattened(), &state].concat()
+    }
+
+    /// Goes on from the bytes of [`Detector::to_bytes`].
+    ///
+    /// # Errors
+    /// When they were written by another version, are damaged, or hold what no detector can have
+    /// learned.
+    pub fn from_bytes(bytes: &[u8]) -> Result<Self, RestoreError> {
+        let (version, rest) = bytes.split_first_chunk::<4>().ok_or(RestoreError::Malformed)?;
+        let (checksum, state) = rest.split_first_chunk::<4>().ok_or(RestoreError::Malformed)?;
+        let found = u32::from_le_bytes(*version);
+        if found != Snapshot::VERSION {
+            return Err(RestoreError::Version { found });
+        }
+        if crate::checksum::crc32(state) != u32::from_le_bytes(*checksum) {
+            return Err(RestoreError::Checksum);
+        }
+        let snapshot = postcard::from_bytes(state).map_err(|_| RestoreError::Malformed)?;
+        Self::restore(snapshot)
     }
 }

@@ -73,6 +73,11 @@ impl Watch {
         Self { model: Model::new(config), alarm: None, horizons, stats: Stats::default() }
     }
 
+    /// Bytes allocated.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        self.model.heap_bytes() + self.horizons.as_ref().map_or(0, |_| size_of::<Horizons>())
+    }
+
     /// A value outside of the known range: told, and never learned from.
     pub(crate) fn out_of_range(&mut self, arrived: &Arrived, outside: f64) {
         let direction = Direction::of(outside);

@@ -45,6 +45,7 @@ pub struct Rarity {
     most: f64,
     surprises: [Surprise; 5],
     peak: f64,
+    unrest: f64,
 }
 
 /// What the looks at a value have in common.
@@ -84,6 +85,7 @@ impl Rarity {
             most: f64::NEG_INFINITY,
             surprises: [Surprise::default(); 5],
             peak: 0.0,
+            unrest: 0.0,
         }
     }
 
@@ -122,7 +124,10 @@ impl Rarity {
         for ((surprise, look), weight) in self.surprises.iter_mut().zip(looks).zip(WEIGHTS) {
             strange += look.map_or(0.0, |look| weight * surprise.of(look).powi(2));
         }
-        self.peak *= PEAK_KEPT;
+        // A peak is held against what follows for long where nothing else happens, and soon
+        // forgotten where much does.
+        self.unrest += UNREST_SHARE * (strange.min(MOST_UNREST) - self.unrest);
+        self.peak *= if self.unrest < CALM { PEAK_KEPT_IN_CALM } else { PEAK_KEPT };
         let standing_out = strange / (1.0 + PEAK_WEIGHT * self.peak);
         self.peak = self.peak.max(strange);
         standing_out / (standing_out + HALF)
@@ -134,12 +139,12 @@ impl Rarity {
         // Where it is against a slow level.
         let residual = value - self.level;
         let usual = self.distance.or(floor);
-        let place = residual / usual;
         let most = CLIP * usual;
         let level_share = LEVEL_SHARE.max(1.0 / self.seen as f64);
         self.level += level_share * residual.clamp(-most, most);
         self.distance.learn(residual.abs(), most, share);
         let usual = self.distance.or(floor);
+        let place = residual / usual;
         let farthest = FARTHEST * usual;
         self.smoothed += SMOOTH_SHARE * (residual.clamp(-farthest, farthest) - self.smoothed);
         let lasting = self.smoothed.abs() / usual / restless;
@@ -196,22 +201,27 @@ const WARM: u64 = 100;
 /// Values whose usual distances are their own.
 const YOUNG: u64 = 8;
 /// Shares of a value in a memory: 1 − 2^(−1/half-life in values).
-const LEVEL_SHARE: f64 = 0.017_29;
-const SCALE_SHARE: f64 = 0.000_214;
-const SMOOTH_SHARE: f64 = 0.174;
+const LEVEL_SHARE: f64 = 0.01656;
+const SCALE_SHARE: f64 = 0.000225;
+const SMOOTH_SHARE: f64 = 0.109;
 const ROUGH_SHARE: f64 = 0.03;
-const NEAR_SHARE: f64 = 0.658;
+const NEAR_SHARE: f64 = 0.328;
 const SLOPE_SHARE: f64 = 0.03;
-/// A peak is forgotten by half after 60 values.
-const PEAK_KEPT: f64 = 0.988_5;
-const PEAK_WEIGHT: f64 = 0.0975;
-const CLIP: f64 = 5.6;
+/// A peak is forgotten by half after 26 values, or after 400.
+const PEAK_KEPT: f64 = 0.973_7;
+const PEAK_KEPT_IN_CALM: f64 = 0.998_268;
+/// Strangeness on average, up to which a series is calm.
+const CALM: f64 = 1.0;
+const UNREST_SHARE: f64 = 0.02;
+const MOST_UNREST: f64 = 20.0;
+const PEAK_WEIGHT: f64 = 0.1065;
+const CLIP: f64 = 2.64;
 const STEP_CLIP: f64 = 10.0;
-const FARTHEST: f64 = 16.0;
+const FARTHEST: f64 = 29.0;
 /// Of the looks, in their order.
-const WEIGHTS: [f64; 5] = [0.87, 0.97, 0.285, 0.083, 0.229];
-const RANGE_WEIGHT: f64 = 136.0;
-const MOST_BEYOND: f64 = 10.0;
+const WEIGHTS: [f64; 5] = [0.756, 1.12, 0.225, 0.083, 0.229];
+const RANGE_WEIGHT: f64 = 131.0;
+const MOST_BEYOND: f64 = 13.0;
 /// What scores a half.
 const HALF: f64 = 30.0;
 

@@ -6,8 +6,10 @@ mod args;
 mod post;
 mod desk;
 mod board;
+mod state;
 
 use std::convert::Infallible;
+use std::path::Path;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anomaly::{Fleet, Labels, Sample, UnixNanos};
@@ -65,6 +67,9 @@ pub fn now() -> UnixNanos {
 pub fn run(args: &Args, every: Duration, start: impl FnOnce(Feed) -> Result<()>) -> Result<()> {
     let mut desk = Desk::new(args)?;
     let mut fleet = args.fleet(every)?;
+    if let Some(path) = &args.state {
+        state::load(path, &mut fleet)?;
+    }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     if let Some(address) = args.metrics {
@@ -80,14 +85,21 @@ pub fn run(args: &Args, every: Duration, start: impl FnOnce(Feed) -> Result<()>)
     runtime.spawn(stop_on(terminate, to.clone()));
     runtime.spawn(stop_on(interrupt, to.clone()));
     start(Feed { to, stopped })?;
-    let done = watch(&fed, &mut fleet, &mut desk);
+    let done = watch(&fed, &mut fleet, &mut desk, args.state.as_deref());
     drop((stop, fed));
     runtime.shutdown_background();
-    done
+    let saved = args.state.as_deref().map_or(Ok(()), |path| state::save(path, &fleet));
+    done.and(saved)
 }
 
-fn watch(fed: &Receiver<Fed>, fleet: &mut Fleet, desk: &mut Desk) -> Result<()> {
+fn watch(
+    fed: &Receiver<Fed>,
+    fleet: &mut Fleet,
+    desk: &mut Desk,
+    state: Option<&Path>,
+) -> Result<()> {
     let mut told = now();
+    let mut saved = told;
     loop {
         match fed.recv_timeout(TICK) {
             Ok(Fed::Now(samples)) => {
@@ -116,8 +128,15 @@ fn watch(fed: &Receiver<Fed>, fleet: &mut Fleet, desk: &mut Desk) -> Result<()> 
         }
         told = now;
         fleet.handle_timeout(now);
-        desk.tell(now, fleet).context("cannot write to standard output")?;
         board::publish(fleet);
+        desk.tell(now, fleet).context("cannot write to standard output")?;
+        if let Some(path) = state.filter(|_| now.since(saved) >= SAVE_EVERY) {
+            saved = now;
+            // What was learned is still in memory: the disk may have room next time.
+            if let Err(error) = state::save(path, fleet) {
+                tracing::error!(error = format!("{error:#}"), "what was learned is not kept");
+            }
+        }
     }
 }
 
@@ -128,6 +147,7 @@ async fn stop_on(mut signal: tokio::signal::unix::Signal, to: Sender<Fed>) {
 }
 
 const TICK: Duration = Duration::from_secs(1);
+const SAVE_EVERY: Duration = Duration::from_mins(5);
 const LEAST_TICK: Duration = Duration::from_millis(200);
 /// Batches of samples; feeds wait when the fleet is behind.
 const MOST_WAITING: usize = 64;

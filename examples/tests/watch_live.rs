@@ -121,6 +121,39 @@ fn a_target_that_is_gone_is_told() {
 }
 
 #[test]
+fn what_was_learned_is_kept_over_a_restart() {
+    let level = Arc::new(Level::default());
+    let folder = tempfile::tempdir().expect("a folder");
+    let (file, url) = (folder.path().join("state"), format!("http://{}/metrics", target(&level)));
+    let state = format!("--state={}", file.display());
+    let args = ["scrape", &url, "--every=50ms", "--learning=60", "--link-by=metric", &state];
+    let watch = Watch::start(&args);
+    until("learning", || (level.turns() > 80).then_some(()));
+    assert!(watch.stop().success());
+    assert!(std::fs::metadata(&file).expect("written").len() > 500);
+
+    let (turns, watch) = (level.turns(), Watch::start(&args));
+    until("the next value", || (level.turns() > turns + 3).then_some(()));
+    level.set(50);
+    watch.told("the change", is("firing", "depth"));
+    assert!(level.turns() < turns + 50, "learned again: {}", level.turns() - turns);
+    assert!(watch.stop().success());
+
+    // Damaged, it is learned anew, and said; what is something else is left alone.
+    let mut bytes = std::fs::read(&file).expect("written");
+    let middle = bytes.len() / 2;
+    bytes[middle] ^= 1;
+    std::fs::write(&file, bytes).expect("room");
+    let watch = Watch::start(&args);
+    until("the warning", || watch.said().contains("is damaged").then_some(()));
+    assert!(watch.stop().success());
+    std::fs::write(&file, "precious").expect("room");
+    let output = run(Command::new(WATCH).args(args));
+    assert_eq!(output.status.code(), Some(1), "{}", said(&output));
+    assert_eq!(std::fs::read_to_string(&file).expect("still there"), "precious");
+}
+
+#[test]
 fn what_is_sent_to_statsd_is_watched() {
     let port = free_port();
     let watch = Watch::start(&[

@@ -30,6 +30,9 @@ pub struct Args {
     /// Series watched at once; a new one takes the place of the one unheard of for the longest time
     #[arg(long, value_name = "N", default_value_t = 100_000, help_heading = "Judging")]
     pub most_series: usize,
+    /// Keep here what was learned, over a restart; each series goes on as it was judged before
+    #[arg(long, value_name = "FILE", help_heading = "Judging")]
+    pub state: Option<PathBuf>,
 
     /// Series that agree in all of these labels make one incident
     #[arg(long, value_name = "NAME,…", value_delimiter = ',', help_heading = "Alerts")]

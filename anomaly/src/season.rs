@@ -125,8 +125,23 @@ impl Profile {
             && [self.anchor, self.sum].iter().all(|v| v.is_finite())
     }
 
+    /// Bytes allocated.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.offsets)
+    }
+
+    /// Learns the season anew from here on, fast at first.
+    pub(crate) fn relearn(&mut self, at: UnixNanos) {
+        self.started = Some(at);
+    }
+
+    /// A value near those of the series.
+    pub(crate) fn anchor(&self) -> f64 {
+        self.anchor
+    }
+
     /// Where in the period, 0…1.
-    fn phase(&self, at: UnixNanos) -> f64 {
+    pub(crate) fn phase(&self, at: UnixNanos) -> f64 {
         at.as_nanos().rem_euclid(self.period_ns) as f64 / self.period_ns as f64
     }
 

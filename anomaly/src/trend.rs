@@ -52,10 +52,15 @@ impl Trend {
         1.0 / (f64::from(self.seen) + 1.0)
     }
 
-    /// Goes on from another level.
-    pub(crate) fn adopt(&mut self, level: f64) {
+    /// Goes on from another level and slope per tick.
+    pub(crate) fn adopt(&mut self, level: f64, slope: f64) {
         self.level = level;
-        self.slope = 0.0;
+        self.slope = slope;
+    }
+
+    /// Goes on from another level, without a slope.
+    pub(crate) fn settle(&mut self, level: f64) {
+        self.adopt(level, 0.0);
     }
 
     /// The level without any elapsed time.

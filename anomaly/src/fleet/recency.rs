@@ -25,9 +25,14 @@ impl Recency {
 
     /// Marks an index as used now.
     pub(crate) fn touch(&mut self, index: u32) {
-        if self.newest == Some(index) {
-            return;
+        if self.newest != Some(index) {
+            self.remove(index);
+            self.lead(index);
         }
+    }
+
+    /// Takes an index out; [`Recency::lead`] puts it back.
+    pub(crate) fn remove(&mut self, index: u32) {
         let Link { newer, older } = self.links[index as usize];
         match newer {
             Some(newer) => self.links[newer as usize].older = older,
@@ -37,7 +42,6 @@ impl Recency {
             Some(older) => self.links[older as usize].newer = newer,
             None => self.oldest = newer,
         }
-        self.lead(index);
     }
 
     /// The index not used for the longest time.
@@ -45,7 +49,8 @@ impl Recency {
         self.oldest
     }
 
-    fn lead(&mut self, index: u32) {
+    /// Puts an index that was taken out in front.
+    pub(crate) fn lead(&mut self, index: u32) {
         self.links[index as usize] = Link { newer: None, older: self.newest };
         match self.newest {
             Some(second) => self.links[second as usize].newer = Some(index),

@@ -1,14 +1,24 @@
 //! Many series at once, a detector each, and their alerts.
 
+mod recency;
+mod shard;
+#[cfg(feature = "snapshots")]
+mod save;
+
 use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
+use std::time::Duration;
 
 use crate::alert::{AlertStats, Alerts, Event, Labels, Policy};
 use crate::config::Config;
 use crate::detector::Detector;
-use crate::recency::Recency;
 use crate::sample::{Sample, UnixNanos};
 use crate::signal::Observation;
+
+use recency::Recency;
+#[cfg(feature = "snapshots")]
+pub use save::{LoadError, Loaded};
+pub use shard::shard_of;
 
 /// Detectors keyed by labels, with the alerts of all of them. Bounded: a new series takes the
 /// place of the one unheard of for the longest time.
@@ -17,9 +27,12 @@ pub struct Fleet {
     config: Arc<Config>,
     alerts: Alerts,
     places: HashMap<Labels, u32>,
-    series: Vec<Series>,
+    /// Places of series, and those that are free.
+    series: Vec<Option<Series>>,
+    free: Vec<u32>,
     recency: Recency,
     most_series: usize,
+    idle_after: Duration,
     events: VecDeque<Event>,
     stats: FleetStats,
 }
@@ -28,6 +41,7 @@ pub struct Fleet {
 struct Series {
     labels: Labels,
     detector: Detector,
+    heard: UnixNanos,
 }
 
 /// What a fleet holds and has done.
@@ -37,6 +51,10 @@ pub struct FleetStats {
     pub series: usize,
     /// Series given up for new ones.
     pub evicted: u64,
+    /// Series given up because they were idle.
+    pub idle: u64,
+    /// Records of snapshots that were damaged: these series learn anew.
+    pub refused: u64,
     /// Events given up because nobody polled them.
     pub events_dropped: u64,
     /// What the alerts told.
@@ -51,8 +69,10 @@ impl Fleet {
             alerts: Alerts::new(policy),
             places: HashMap::new(),
             series: Vec::new(),
+            free: Vec::new(),
             recency: Recency::default(),
             most_series: DEFAULT_SERIES,
+            idle_after: Duration::MAX,
             events: VecDeque::new(),
             stats: FleetStats::default(),
         }
@@ -64,6 +84,20 @@ impl Fleet {
         self
     }
 
+    /// How many bytes detectors may take at most: as many series as fit, each counted as a fresh
+    /// one of this fleet's configuration. Its label strings and its place in the tables come on top.
+    pub fn most_bytes(self, bytes: usize) -> Self {
+        let each = Detector::new(Arc::clone(&self.config)).size_bytes();
+        self.most_series(bytes / each)
+    }
+
+    /// How long a series may be unheard of before its detector is given up (for ever).
+    /// [`Fleet::handle_timeout`] sees to it.
+    pub fn idle_after(mut self, silence: Duration) -> Self {
+        self.idle_after = silence;
+        self
+    }
+
     /// Takes a sample of a series, new or known. What it does to alerts comes out of
     /// [`Fleet::poll_event`]. Allocates for a new series and when alerts change.
     pub fn observe(&mut self, labels: &Labels, sample: Sample) -> Observation {
@@ -72,7 +106,9 @@ impl Fleet {
             None => self.insert(labels.clone(), Detector::new(Arc::clone(&self.config))),
         };
         self.recency.touch(place);
-        let observation = self.series[place as usize].detector.observe(sample);
+        let series = self.series[place as usize].as_mut().expect("a place in the table is taken");
+        series.heard = series.heard.max(sample.at);
+        let observation = series.detector.observe(sample);
         let event = self.alerts.observe(sample.at, labels, &observation);
         self.push(event);
         observation
@@ -82,17 +118,36 @@ impl Fleet {
     /// Replaces the one that watched it.
     pub fn watch(&mut self, labels: Labels, detector: Detector) {
         match self.places.get(&labels) {
-            Some(&place) => self.series[place as usize].detector = detector,
+            Some(&place) => {
+                let series = self.series[place as usize].as_mut();
+                series.expect("a place in the table is taken").detector = detector;
+            }
             None => drop(self.insert(labels, detector)),
         }
+    }
+
+    /// The detector of a series.
+    pub fn detector(&self, labels: &Labels) -> Option<&Detector> {
+        let place = *self.places.get(labels)?;
+        self.series[place as usize].as_ref().map(|series| &series.detector)
+    }
+
+    /// Gives up a series, as when its shard moved elsewhere: what it had learned. An alert it is
+    /// part of clears as for every series that is gone.
+    pub fn forget(&mut self, labels: &Labels) -> Option<Detector> {
+        let place = self.places.remove(labels)?;
+        self.recency.remove(place);
+        self.free.push(place);
+        self.series[place as usize].take().map(|series| series.detector)
     }
 
     /// Tells every series the time: those that are missing notice, and alerts of series that are
     /// gone clear. Work goes with the number of series; call it about as often as a missing
     /// series should be noticed.
     pub fn handle_timeout(&mut self, now: UnixNanos) {
+        self.forget_idle(now);
         for at in 0..self.series.len() {
-            let Series { labels, detector } = &mut self.series[at];
+            let Some(Series { labels, detector, .. }) = &mut self.series[at] else { continue };
             if detector.is_silent_at(now) {
                 let observation = detector.observe(Sample::missing(now));
                 let event = self.alerts.observe(now, labels, &observation);
@@ -116,22 +171,40 @@ impl Fleet {
 
     /// The series watched and their detectors, in no order.
     pub fn detectors(&self) -> impl Iterator<Item = (&Labels, &Detector)> {
-        self.series.iter().map(|series| (&series.labels, &series.detector))
+        self.series.iter().flatten().map(|series| (&series.labels, &series.detector))
     }
 
     /// What the fleet holds and has done.
     pub fn stats(&self) -> FleetStats {
-        FleetStats { series: self.series.len(), alerts: self.alerts.stats(), ..self.stats }
+        FleetStats { series: self.places.len(), alerts: self.alerts.stats(), ..self.stats }
+    }
+
+    fn forget_idle(&mut self, now: UnixNanos) {
+        while let Some(oldest) = self.recency.oldest() {
+            let series = self.series[oldest as usize].as_ref().expect("a listed place is taken");
+            if now.since(series.heard) < self.idle_after {
+                return;
+            }
+            let labels = series.labels.clone();
+            self.forget(&labels);
+            self.stats.idle += 1;
+        }
     }
 
     fn insert(&mut self, labels: Labels, detector: Detector) -> u32 {
-        let series = Series { labels: labels.clone(), detector };
-        let full = self.series.len() >= self.most_series;
-        let place = if let Some(place) = self.recency.oldest().filter(|_| full) {
-            let evicted = std::mem::replace(&mut self.series[place as usize], series);
-            self.places.remove(&evicted.labels);
+        if self.places.len() >= self.most_series
+            && let Some(oldest) = self.recency.oldest()
+        {
+            let series = self.series[oldest as usize].as_ref().expect("a listed place is taken");
+            let labels = series.labels.clone();
+            self.forget(&labels);
             self.stats.evicted += 1;
-            self.recency.touch(place);
+        }
+        let heard = detector.last_value().unwrap_or(UnixNanos::new(i64::MIN));
+        let series = Some(Series { labels: labels.clone(), detector, heard });
+        let place = if let Some(place) = self.free.pop() {
+            self.series[place as usize] = series;
+            self.recency.lead(place);
             place
         } else {
             self.series.push(series);

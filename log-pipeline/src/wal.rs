@@ -14,8 +14,10 @@ mod recover;
 mod receipt;
 mod writer;
 mod log;
+#[cfg(feature = "sim")]
+pub mod sim;
 
-pub use config::{Config, Sync};
+pub use config::{Config, Sync, WhenFull};
 pub use disk::Disk;
 pub use failed::Failed;
 pub use log::{AppendError, OpenError, Wal};
@@ -26,4 +28,4 @@ pub use storage::{File, Storage};
 
 pub(crate) use checkpoint::{Checkpoint, valid_name};
 pub(crate) use scan::{Scan, Step};
-pub(crate) use state::{Hold, Shared};
+pub(crate) use state::{Hold, Shared, State};

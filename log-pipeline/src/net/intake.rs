@@ -76,6 +76,7 @@ pub(super) struct ListenerState {
     pub(super) dropped_kernel: Counter,
     pub(super) dropped_rate: Counter,
     pub(super) dropped_not_allowed: Counter,
+    pub(super) dropped_full: Counter,
     pub(super) dropped_log: Counter,
 }
 
@@ -97,7 +98,19 @@ impl ListenerState {
             dropped_kernel: Counter::default(),
             dropped_rate: Counter::default(),
             dropped_not_allowed: Counter::default(),
+            dropped_full: Counter::default(),
             dropped_log: Counter::default(),
+        }
+    }
+
+    /// Counts a message the log did not take.
+    pub(super) fn count_refused(&self, peer: Option<SocketAddr>, error: &AppendError) {
+        if error.is_final() {
+            self.dropped_log.add(1);
+            tracing::warn!(?peer, %error, "message lost");
+        } else {
+            self.dropped_full.add(1);
+            tracing::debug!(?peer, %error, "message refused");
         }
     }
 
@@ -144,6 +157,7 @@ impl ListenerState {
                 kernel: self.dropped_kernel.value(),
                 rate: self.dropped_rate.value(),
                 not_allowed: self.dropped_not_allowed.value(),
+                full: self.dropped_full.value(),
                 log: self.dropped_log.value(),
             },
         }

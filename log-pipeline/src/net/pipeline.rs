@@ -152,7 +152,8 @@ impl Pipeline {
     /// Appends one message, as a frame without its framing. The receipt tells when it is safe.
     ///
     /// # Errors
-    /// [`AppendError`]; never `Busy`, for that it waits.
+    /// [`AppendError`]; never `Busy`, for that it waits, and `Full` only when the log is kept with
+    /// [`WhenFull::DropNewest`](wal::WhenFull::DropNewest).
     pub async fn append(&self, frame: &[u8]) -> Result<Receipt, AppendError> {
         self.intake.append(frame, self.intake.now_ns(), None, false).await
     }
@@ -239,7 +240,13 @@ impl Pipeline {
         Stats {
             wal,
             listeners: listeners.iter().map(|running| running.state.snapshot()).collect(),
-            sinks: sinks.iter().map(|sink| sink.state.snapshot(wal.next_seq, now_ns)).collect(),
+            sinks: sinks
+                .iter()
+                .map(|sink| {
+                    let skipped = self.intake.wal.skipped_records(sink.state.name());
+                    sink.state.snapshot(wal.next_seq, skipped, now_ns)
+                })
+                .collect(),
         }
     }
 
@@ -254,8 +261,15 @@ impl Pipeline {
         self.stop.send_replace(true);
         let listeners =
             std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
-        for listener in listeners {
-            listener.end.wait().await;
+        // All of them may be waiting for room that no sink makes: closing the log ends that.
+        let until = tokio::time::Instant::now() + self.drain;
+        let all_ended = async {
+            for listener in listeners {
+                listener.end.wait().await;
+            }
+        };
+        if tokio::time::timeout_at(until, all_ended).await.is_err() {
+            tracing::warn!("the log is full: what was received last is not taken");
         }
         let intake = Arc::clone(&self.intake);
         let closed = tokio::task::spawn_blocking(move || intake.wal.close()).await;
@@ -268,7 +282,7 @@ impl Pipeline {
             }
         };
         tokio::pin!(all_ended);
-        if tokio::time::timeout(self.drain, &mut all_ended).await.is_err() {
+        if tokio::time::timeout_at(until, &mut all_ended).await.is_err() {
             self.quit.send_replace(true);
             // A thread may hang in a write that never returns: it is not waited for any longer.
             let _ = tokio::time::timeout(QUIT, all_ended).await;

@@ -27,6 +27,9 @@ impl Checkpoint {
         let (temporary, name) = (format!("{name}.cursor.tmp"), file_name(name));
         let file = storage.create(&temporary)?;
         file.write_at(0, &encode(1, at))?;
+        // Both slots have their room from now on: commits go on when the disk is full, and with
+        // them segments go.
+        file.write_at(SLOT_DISTANCE, &[0; SLOT_BYTES])?;
         file.sync_data()?;
         storage.rename(&temporary, &name)?;
         storage.sync_dir()?;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use log_pipeline::cursor::{Cursor, CursorError, Start};
 use log_pipeline::wal::{AppendError, Config, Stage, Sync, Wal};
 
-use super::sim::{After, Sim};
+use log_pipeline::wal::sim::{After, Sim};
 
 fn small() -> Config {
     Config::default().segment_bytes(4096).chunk_bytes(4096)

@@ -1,6 +1,9 @@
 //! The write-ahead log: what it promises when machines and disks misbehave.
 
-mod sim;
+mod process;
 mod crashes;
+mod faults;
+mod full;
+mod lives;
 mod cursors;
 mod recovery;

@@ -143,9 +143,8 @@ impl Datagrams {
             } else if let Err(error) =
                 shared.intake.append_blocking(frame, now_ns, datagram.peer, truncated)
             {
-                shared.state.dropped_log.add(1);
-                tracing::warn!(peer = ?datagram.peer, %error, "datagram lost");
-                goes_on = false;
+                shared.state.count_refused(datagram.peer, &error);
+                goes_on &= !error.is_final();
             }
         }
         shared.state.received_bytes.add(bytes);

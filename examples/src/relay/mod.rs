@@ -16,7 +16,7 @@ use log_pipeline::net::{Config, Limits, Pipeline, Rate, Source};
 use log_pipeline::network::Network;
 use log_pipeline::parse::Policy;
 use log_pipeline::route::Route;
-use log_pipeline::wal::Sync;
+use log_pipeline::wal::{self, Sync, WhenFull};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::signal::unix::{SignalKind, signal};
 
@@ -119,6 +119,13 @@ pub struct Args {
     /// when the system likes
     #[arg(long, value_name = "WHEN", default_value = "durable")]
     pub sync: Durability,
+    /// Most the spool may take; without, the disk is the limit
+    #[arg(long, value_name = "SIZE")]
+    pub quota: Option<ByteSize>,
+    /// Beyond --quota: senders wait, what comes is refused, or the oldest messages go, delivered or
+    /// not. When the disk is full, senders wait
+    #[arg(long, value_name = "WHAT", default_value = "block", requires = "quota")]
+    pub when_full: Full,
     /// A sink; see below
     #[arg(long, value_name = "NAME=URL", required = true)]
     pub to: Vec<Target>,
@@ -145,6 +152,17 @@ pub enum Durability {
     Batch,
     /// Written, and synced when the system likes.
     None,
+}
+
+/// What happens when the spool is as large as it may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Full {
+    /// Senders wait.
+    Block,
+    /// What comes is refused.
+    DropNewest,
+    /// The oldest messages go.
+    DropOldest,
 }
 
 impl Args {
@@ -188,12 +206,20 @@ impl Args {
             Durability::Batch => Sync::Batch { every: Duration::from_millis(100) },
             Durability::None => Sync::None,
         };
+        let mut wal = wal::Config::default().sync(sync);
+        if let Some(quota) = self.quota {
+            let when_full = match self.when_full {
+                Full::Block => WhenFull::Block,
+                Full::DropNewest => WhenFull::DropNewest,
+                Full::DropOldest => WhenFull::DropOldest,
+            };
+            wal = wal.quota(quota.as_u64(), when_full);
+        }
         let policy = Policy { utc_offset_seconds: self.zone, ..Policy::default() };
         let node = self.node.clone().unwrap_or_else(|| {
             nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok()).unwrap_or_default()
         });
-        let config =
-            Config::new(&self.spool).sync(sync).policy(policy).node(node).drain(self.drain);
+        let config = Config::new(&self.spool).wal(wal).policy(policy).node(node).drain(self.drain);
         self.source.iter().fold(config, |config, &(network, source)| config.source(network, source))
     }
 }

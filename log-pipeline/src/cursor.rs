@@ -69,22 +69,20 @@ impl Cursor {
         let shared = Arc::clone(wal.shared());
         // The hold comes first: from here on no segment goes away.
         let (known, at) = shared.with(|state| {
-            let known = state.cursors.get(name).copied();
-            if known.is_some_and(|hold| hold.open) {
+            let known = state.cursors.get(name).is_some();
+            if state.cursors.get(name).is_some_and(|hold| hold.open) {
                 return Err(CursorError::InUse(name.to_owned()));
             }
             let at = match start {
                 // A checkpoint that was lost must not cost records.
-                Start::End if known.is_none() => state.visible,
+                Start::End if !known => state.visible,
                 Start::End | Start::Oldest => {
                     let first = state.segments.keys().next().copied().unwrap_or(0);
                     Position { seq: first, segment: first, offset: 0 }
                 }
             };
-            let fresh = Hold::at(at.segment, at.seq);
-            let hold = Hold { open: true, ..known.unwrap_or(fresh) };
-            state.cursors.insert(name.to_owned(), hold);
-            Ok((known.is_some(), at))
+            state.cursors.entry(name.to_owned()).or_insert_with(|| Hold::at(at.seq)).open = true;
+            Ok((known, at))
         })?;
         match checkpoint(&shared, name, known, at) {
             Ok(checkpoint) => {
@@ -208,6 +206,15 @@ impl Cursor {
     pub fn commit(&mut self, position: Position) -> io::Result<()> {
         self.refuse_if_poisoned()?;
         self.checkpoint.write(position)?;
+        let awaited = self.shared.with(|state| {
+            if let Some(hold) = state.cursors.get_mut(&self.name) {
+                hold.committed = position.seq;
+            }
+            std::mem::take(&mut state.delivery_awaited)
+        });
+        if awaited {
+            self.shared.publish(|_| {});
+        }
         if position.segment != self.checkpoint.durable().segment {
             self.sync()?;
         }
@@ -228,7 +235,7 @@ impl Cursor {
         let durable = self.checkpoint.durable();
         self.shared.with(|state| {
             if let Some(hold) = state.cursors.get_mut(&self.name) {
-                (hold.segment, hold.seq) = (durable.segment, durable.seq);
+                hold.seq = durable.seq;
             }
         });
         self.shared.delete_passed()
@@ -276,6 +283,7 @@ impl Cursor {
         if at < seq {
             let missed = self.shared.with(|state| state.skip(&self.name, at, seq));
             if missed > 0 {
+                self.shared.publish(|_| {});
                 tracing::warn!(
                     cursor = self.name,
                     missed,
@@ -303,7 +311,8 @@ impl Cursor {
 
 impl Drop for Cursor {
     fn drop(&mut self) {
-        self.shared.with(|state| {
+        // Somebody may wait for what it delivers.
+        self.shared.publish(|state| {
             if let Some(hold) = state.cursors.get_mut(&self.name) {
                 hold.open = false;
             }

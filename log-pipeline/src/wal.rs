@@ -21,7 +21,7 @@ pub use config::{Config, Sync, WhenFull};
 pub use disk::Disk;
 pub use failed::Failed;
 pub use log::{AppendError, OpenError, Wal};
-pub use receipt::{Receipt, Stage};
+pub use receipt::{DeliveryError, Receipt, Stage};
 pub use scan::{Position, Record};
 pub use state::Stats;
 pub use storage::{File, Storage};

@@ -123,6 +123,7 @@ impl Wal {
             durable_seq: seq,
             visible: Position { seq, segment: header.base, offset: length },
             used_bytes: segments.values().map(|segment| segment.length).sum(),
+            delivery_awaited: false,
             deleting_bytes: 0,
             freed: 0,
             evicted_below: segments.keys().next().copied().unwrap_or(seq),

@@ -57,8 +57,7 @@ fn cursors(storage: &dyn Storage, names: &[String]) -> io::Result<BTreeMap<Strin
     for name in names.iter().filter_map(|name| cursor_name(name)) {
         // Without a good slot nothing is known: it reads from the oldest record again.
         let at = Checkpoint::open(storage, name)?.map(|checkpoint| checkpoint.durable());
-        let (segment, seq) = at.map_or((0, 0), |at| (at.segment, at.seq));
-        cursors.insert(name.to_owned(), Hold::at(segment, seq));
+        cursors.insert(name.to_owned(), Hold::at(at.map_or(0, |at| at.seq)));
     }
     Ok(cursors)
 }

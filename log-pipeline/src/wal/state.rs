@@ -1,6 +1,7 @@
 //! What appenders, the writer and readers of one log share, under one lock.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
 use std::time::{Duration, Instant};
@@ -44,6 +45,8 @@ pub(crate) struct State {
     pub(crate) cursors: BTreeMap<String, Hold>,
     /// Bytes of segments and of records on their way into one.
     pub(crate) used_bytes: u64,
+    /// Somebody waits for a cursor to commit.
+    pub(crate) delivery_awaited: bool,
     /// Of these, bytes of files being deleted right now.
     pub(crate) deleting_bytes: u64,
     /// How often segments were deleted.
@@ -65,15 +68,17 @@ pub(crate) struct Segment {
 }
 
 /// What keeps segments from being deleted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Hold {
-    pub(crate) segment: u64,
+    /// Records below are done with, durably.
     pub(crate) seq: u64,
+    /// Records below are done with: what its checkpoint says.
+    pub(crate) committed: u64,
     pub(crate) open: bool,
     /// Records the cursor would have read and that were given up to make room.
     pub(crate) skipped: u64,
-    /// Of these, all below are counted: reading may begin anew before them.
-    pub(crate) skipped_below: u64,
+    /// Which these are, in order; many old ones are one.
+    pub(crate) skips: Vec<Range<u64>>,
 }
 
 /// What a log has done since it was opened.
@@ -229,15 +234,26 @@ impl State {
     pub(crate) fn skip(&mut self, name: &str, from: u64, to: u64) -> u64 {
         let to = to.min(self.evicted_below);
         let Some(hold) = self.cursors.get_mut(name) else { return 0 };
-        let missed = to.saturating_sub(from.max(hold.skipped_below));
-        hold.skipped += missed;
-        hold.skipped_below = hold.skipped_below.max(to);
-        missed
+        // Reading may have begun anew before what is counted already.
+        let from = from.max(hold.skips.last().map_or(0, |last| last.end));
+        if from >= to {
+            return 0;
+        }
+        hold.skipped += to - from;
+        hold.skips.push(from..to);
+        if hold.skips.len() > MOST_SKIPS {
+            let oldest = hold.skips.remove(0);
+            hold.skips[0].start = oldest.start;
+        }
+        to - from
     }
 }
 
 impl Hold {
-    pub(crate) fn at(segment: u64, seq: u64) -> Self {
-        Self { segment, seq, open: false, skipped: 0, skipped_below: 0 }
+    pub(crate) fn at(seq: u64) -> Self {
+        Self { seq, committed: seq, open: false, skipped: 0, skips: Vec::new() }
     }
 }
+
+/// Remembered of one cursor.
+const MOST_SKIPS: usize = 256;

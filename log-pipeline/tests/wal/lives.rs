@@ -39,7 +39,7 @@ fn lives(seed: u64, crashes: u64, config: Config, afters: fn(&mut Dice) -> After
     let (mut ended, mut lives) = (0, 0);
     while ended < crashes {
         lives += 1;
-        let steps: Vec<Step> = (0..1 + dice.number(24)).map(|_| dice.step()).collect();
+        let steps: Vec<Step> = (0..=dice.number(24)).map(|_| dice.step()).collect();
         let at = dice.below(60);
         sim.crash_at(at);
         let fail = |violation| panic!("seed {seed}, life {lives}: {violation}");

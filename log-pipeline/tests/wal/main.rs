@@ -6,4 +6,5 @@ mod faults;
 mod full;
 mod lives;
 mod cursors;
+mod receipts;
 mod recovery;

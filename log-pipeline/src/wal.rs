@@ -14,12 +14,14 @@ mod recover;
 mod receipt;
 mod writer;
 mod log;
+mod inspect;
 #[cfg(feature = "sim")]
 pub mod sim;
 
 pub use config::{Config, Sync, WhenFull};
 pub use disk::Disk;
 pub use failed::Failed;
+pub use inspect::{CursorReport, Inspection, Records, SegmentReport, inspect, records};
 pub use log::{AppendError, OpenError, Wal};
 pub use receipt::{DeliveryError, Receipt, Stage};
 pub use scan::{Position, Record};

@@ -40,17 +40,7 @@ impl Checkpoint {
     /// Reads the newer good slot. `None` when neither is good.
     pub(crate) fn open(storage: &dyn Storage, name: &str) -> io::Result<Option<Self>> {
         let file = storage.open(&file_name(name))?;
-        let mut newest: Option<(u64, u64, Position)> = None;
-        for slot in [0, 1] {
-            let mut bytes = [0; SLOT_BYTES];
-            let read = file.read_at(slot * SLOT_DISTANCE, &mut bytes)?;
-            if let Some((generation, position)) = decode(&bytes[..read])
-                && newest.is_none_or(|(newest, ..)| generation > newest)
-            {
-                newest = Some((generation, slot, position));
-            }
-        }
-        let Some((generation, slot, at)) = newest else { return Ok(None) };
+        let Some((generation, slot, at)) = newest(&*file)? else { return Ok(None) };
         // What was read may be in the page cache only: without this the next commit could
         // overwrite the slot that is on disk.
         file.sync_data()?;
@@ -83,6 +73,21 @@ impl Checkpoint {
         }
         Ok(())
     }
+}
+
+/// The newer good slot: generation, number and position.
+pub(super) fn newest(file: &dyn File) -> io::Result<Option<(u64, u64, Position)>> {
+    let mut newest: Option<(u64, u64, Position)> = None;
+    for slot in [0, 1] {
+        let mut bytes = [0; SLOT_BYTES];
+        let read = file.read_at(slot * SLOT_DISTANCE, &mut bytes)?;
+        if let Some((generation, position)) = decode(&bytes[..read])
+            && newest.is_none_or(|(newest, ..)| generation > newest)
+        {
+            newest = Some((generation, slot, position));
+        }
+    }
+    Ok(newest)
 }
 
 /// The name of the cursor in a file's name.

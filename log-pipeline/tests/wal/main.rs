@@ -3,7 +3,9 @@
 mod process;
 mod crashes;
 mod faults;
+mod format;
 mod full;
+mod inspection;
 mod lives;
 mod cursors;
 mod receipts;

@@ -4,6 +4,7 @@ mod privilege;
 mod ready;
 mod sockets;
 mod target;
+pub mod spool;
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -216,12 +217,15 @@ impl Args {
             wal = wal.quota(quota.as_u64(), when_full);
         }
         let policy = Policy { utc_offset_seconds: self.zone, ..Policy::default() };
-        let node = self.node.clone().unwrap_or_else(|| {
-            nix::unistd::gethostname().ok().and_then(|n| n.into_string().ok()).unwrap_or_default()
-        });
+        let node = self.node.clone().unwrap_or_else(host_name);
         let config = Config::new(&self.spool).wal(wal).policy(policy).node(node).drain(self.drain);
         self.source.iter().fold(config, |config, &(network, source)| config.source(network, source))
     }
+}
+
+/// This machine's; empty when it has none.
+fn host_name() -> String {
+    nix::unistd::gethostname().ok().and_then(|name| name.into_string().ok()).unwrap_or_default()
 }
 
 /// Relays until SIGINT or SIGTERM, then takes in what has arrived and delivers what it can.

@@ -32,3 +32,13 @@ fn relp_seeds() {
 fn route_seeds() {
     with_each_seed("route", entry::route);
 }
+
+#[test]
+fn journal_seeds() {
+    with_each_seed("journal", entry::journal);
+}
+
+#[test]
+fn recovery_seeds() {
+    with_each_seed("recovery", entry::recovery);
+}

@@ -32,12 +32,22 @@ impl Intake {
         peer: Option<SocketAddr>,
         truncated: bool,
     ) -> Result<Receipt, AppendError> {
-        let (head, length) = Envelope { peer, truncated, frame }.head();
-        let parts = [&head[..length], frame];
+        let envelope = Envelope { peer, truncated, journal_cursor: None, frame };
+        self.append_envelope(envelope, received_ns).await
+    }
+
+    /// Like [`Intake::append`], whatever is in the envelope.
+    pub(super) async fn append_envelope(
+        &self,
+        envelope: Envelope<'_>,
+        received_ns: u64,
+    ) -> Result<Receipt, AppendError> {
+        let (head, length) = envelope.head();
+        let parts = [&head[..length], envelope.cursor().unwrap_or_default(), envelope.frame];
         loop {
             match self.wal.try_append(KIND, received_ns, &parts) {
                 Err(AppendError::Busy) => {
-                    let bytes = length + frame.len();
+                    let bytes = parts.iter().map(|part| part.len()).sum();
                     std::future::poll_fn(|context| self.wal.poll_room(context, bytes)).await;
                 }
                 outcome => return outcome,
@@ -53,7 +63,7 @@ impl Intake {
         peer: Option<SocketAddr>,
         truncated: bool,
     ) -> Result<Receipt, AppendError> {
-        let (head, length) = Envelope { peer, truncated, frame }.head();
+        let (head, length) = Envelope { peer, truncated, journal_cursor: None, frame }.head();
         self.wal.append(KIND, received_ns, &[&head[..length], frame])
     }
 }

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crc_fast::crc32_iscsi as crc32c;
 
-use super::layout::{u32_at, u64_at};
+use super::layout::{MOST, u32_at, u64_at};
 use super::scan::Position;
 use super::storage::{File, Storage};
 
@@ -120,7 +120,7 @@ fn encode(generation: u64, at: Position) -> [u8; SLOT_BYTES] {
 fn decode(bytes: &[u8]) -> Option<(u64, Position)> {
     let bytes = bytes.get(..SLOT_BYTES)?;
     let whole = u32_at(bytes, SLOT_BYTES - 4) == crc32c(&bytes[..SLOT_BYTES - 4]);
-    (bytes[..8] == MAGIC && whole).then(|| {
+    (bytes[..8] == MAGIC && whole && u64_at(bytes, 16) < MOST).then(|| {
         let at = Position {
             seq: u64_at(bytes, 16),
             segment: u64_at(bytes, 24),

@@ -106,6 +106,7 @@ fn what_is_written_has_the_form_of_the_readme() {
     let envelope = Envelope {
         peer: Some("192.0.2.1:514".parse().unwrap()),
         truncated: false,
+        journal_cursor: None,
         frame: b"<13>hi",
     };
     let (head, length) = envelope.head();

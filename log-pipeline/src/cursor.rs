@@ -4,7 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::wal::{Checkpoint, Hold, Position, Record, Scan, Shared, State, Step, Wal, valid_name};
+use crate::wal::{
+    Checkpoint, Hold, Position, Record, Scan, Shared, State, Step, Wal, file_name, valid_name,
+};
 
 /// Where a cursor that does not exist yet begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -105,6 +107,26 @@ impl Cursor {
                 Err(error.into())
             }
         }
+    }
+
+    /// Has the log forget the cursor `name`, and no longer keep what it has not passed. False when
+    /// there is none.
+    ///
+    /// # Errors
+    /// [`CursorError`], `InUse` above all.
+    pub fn forget(wal: &Wal, name: &str) -> Result<bool, CursorError> {
+        let shared = wal.shared();
+        let known = shared.with(|state| match state.cursors.get(name) {
+            Some(hold) if hold.open => Err(CursorError::InUse(name.to_owned())),
+            hold => Ok(hold.is_some()),
+        })?;
+        if known {
+            shared.storage.unlink(&file_name(name))?;
+            shared.storage.sync_dir()?;
+            shared.publish(|state| state.cursors.remove(name));
+            shared.delete_passed()?;
+        }
+        Ok(known)
     }
 
     /// Its name.

@@ -28,6 +28,6 @@ pub use scan::{Position, Record};
 pub use state::Stats;
 pub use storage::{File, Storage};
 
-pub(crate) use checkpoint::{Checkpoint, valid_name};
+pub(crate) use checkpoint::{Checkpoint, file_name, valid_name};
 pub(crate) use scan::{Scan, Step};
 pub(crate) use state::{Hold, Shared, State};

@@ -1,9 +1,8 @@
 //! What is listened on: opened with the privileges it takes, served without.
 
-use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -13,7 +12,8 @@ use log_pipeline::net::{
 };
 use tokio_rustls::rustls::ServerConfig;
 
-use super::Args;
+use super::args::Args;
+use super::files::read;
 
 /// Sockets that are open and not served yet.
 pub(super) struct Sockets {
@@ -69,10 +69,6 @@ impl Sockets {
         for socket in self.unix_stream {
             pipeline.serve_unix_stream(socket, limits.clone())?;
         }
-        for listener in pipeline.stats().listeners {
-            let (transport, address) = (listener.transport.label(), listener.address);
-            tracing::info!(transport, address, "listening");
-        }
         Ok(())
     }
 }
@@ -84,22 +80,4 @@ fn tls(args: &Args) -> Result<Arc<ServerConfig>> {
     let client_ca = args.client_ca.as_deref().map(read).transpose()?;
     tls_server(&read(cert)?, &read(key)?, client_ca.as_deref())
         .with_context(|| format!("TLS with {} and {}", cert.display(), key.display()))
-}
-
-/// The bytes of a file; its name goes into the error.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// Reads an address, or a port of loopback: whoever wants strangers says so.
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    let port = || Some(SocketAddr::from((Ipv4Addr::LOCALHOST, text.parse().ok()?)));
-    let address = text.parse().ok().or_else(port);
-    address.ok_or_else(|| "give ADDRESS:PORT, or a port of 127.0.0.1".to_owned())
-}
-
-/// Reads a mode such as `660`.
-pub(super) fn mode(text: &str) -> Result<u32, String> {
-    let mode = u32::from_str_radix(text, 8).ok().filter(|&mode| mode <= 0o777);
-    mode.ok_or_else(|| "give three octal digits, such as 660".to_owned())
 }

@@ -9,6 +9,8 @@ use clap::ValueEnum;
 use log_pipeline::net::{Format, Sources};
 use log_pipeline::wal::{Disk, Inspection, inspect, records};
 
+use super::words;
+
 /// What the options cannot say in a line each.
 pub const AFTER_HELP: &str = "\
 Nothing is changed, and a relay may be running on the spool.
@@ -93,7 +95,7 @@ fn is_broken_pipe(error: &anyhow::Error) -> bool {
 }
 
 fn export(args: &Args, format: Export, disk: Disk, out: &mut impl Write) -> Result<()> {
-    let node = args.node.clone().unwrap_or_else(super::host_name);
+    let node = args.node.clone().unwrap_or_else(words::host_name);
     let format = match format {
         Export::Json => Format::Json,
         Export::Raw => Format::Raw,

@@ -14,7 +14,7 @@ use log_pipeline::network::Network;
 use log_pipeline::parse::Policy;
 use log_pipeline::route::Route;
 
-use super::sockets::read;
+use super::files::read;
 
 /// A sink as it was asked for.
 #[derive(Clone, Debug)]

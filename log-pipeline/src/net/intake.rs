@@ -124,6 +124,14 @@ impl ListenerState {
         }
     }
 
+    /// Counts an entry of the journal.
+    #[cfg(feature = "journal")]
+    pub(super) fn count_entry(&self, truncated: bool) {
+        let stats =
+            frame::Stats { frames: 1, truncated: u64::from(truncated), ..frame::Stats::default() };
+        self.count_frames(frame::Stats::default(), stats);
+    }
+
     /// Adds what a decoder has seen since `before`.
     pub(super) fn count_frames(&self, before: frame::Stats, after: frame::Stats) {
         for (counter, number) in self.frames.iter().zip([

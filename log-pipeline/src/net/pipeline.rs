@@ -92,6 +92,8 @@ impl ShutdownError {
 /// and leaves what was not delivered in the log.
 pub struct Pipeline {
     pub(super) intake: Arc<Intake>,
+    #[cfg(feature = "journal")]
+    pub(super) spool: std::path::PathBuf,
     durable: bool,
     drain: std::time::Duration,
     pub(super) stop: watch::Sender<bool>,
@@ -139,6 +141,8 @@ impl Pipeline {
         let (clock, sources, node) = (config.clock, config.sources, config.node);
         Ok(Self {
             intake: Arc::new(Intake { wal, clock, sources, node }),
+            #[cfg(feature = "journal")]
+            spool: config.spool,
             durable: config.wal.sync == Sync::Durable,
             drain: config.drain,
             stop: watch::Sender::new(false),
@@ -217,6 +221,20 @@ impl Pipeline {
         self.remember(Sink { state: Arc::clone(&state), end: None });
         let intake = Arc::clone(&self.intake);
         Ok(Subscription { cursor, state, intake, read: None, unacknowledged: 0 })
+    }
+
+    /// Names of cursors in the log that nobody has opened: sinks of earlier times, for which the
+    /// log keeps what they have not delivered.
+    pub fn idle_cursors(&self) -> Vec<String> {
+        self.intake.wal.idle_cursors()
+    }
+
+    /// Has the log forget such a cursor. False when there is none.
+    ///
+    /// # Errors
+    /// [`CursorError`].
+    pub fn forget_cursor(&self, name: &str) -> Result<bool, CursorError> {
+        Cursor::forget(&self.intake.wal, name)
     }
 
     /// Has every file sink open its file again before it writes next: what SIGHUP means after

@@ -12,6 +12,8 @@ use super::limits::Limits;
 use super::listen::{
     DatagramSocket, Datagrams, ListenError, Listener, Service, Shared, bind_tcp, serve,
 };
+#[cfg(feature = "journal")]
+use super::listen::{Follower, JournalConfig, JournalError, take_export};
 use super::pipeline::{End, Pipeline, Running};
 use super::stats::Transport;
 
@@ -113,6 +115,45 @@ impl Pipeline {
             limits,
         );
         Ok(())
+    }
+
+    /// Follows the systemd journal: every entry becomes one message, once, however often this
+    /// process, `journalctl` or the machine dies. The log remembers how far it came, durably and
+    /// only after the entries are; one journal can be followed into a log.
+    ///
+    /// # Errors
+    /// [`JournalError`]; that `journalctl` is not there, or ends, is none: it is tried again.
+    #[cfg(feature = "journal")]
+    pub fn follow_journal(
+        &self,
+        config: JournalConfig,
+        limits: Limits,
+    ) -> Result<(), JournalError> {
+        let address = config
+            .folder
+            .as_ref()
+            .map_or_else(|| "journal".to_owned(), |folder| folder.display().to_string());
+        let shared = self.shared(Transport::Journal, address, limits);
+        let state = Arc::clone(&shared.state);
+        let follower = Follower::open(shared, &self.spool, config)?;
+        let end = End::Task(tokio::spawn(follower.run()));
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Running { state, end });
+        Ok(())
+    }
+
+    /// Takes journal entries in export format from a file or a stream called `name`, once: whoever
+    /// hands it over again has its messages twice.
+    #[cfg(feature = "journal")]
+    pub fn take_journal_export(
+        &self,
+        name: &str,
+        stream: impl tokio::io::AsyncRead + Send + Unpin + 'static,
+        limits: Limits,
+    ) {
+        let shared = self.shared(Transport::Journal, name.to_owned(), limits);
+        let state = Arc::clone(&shared.state);
+        let end = End::Task(tokio::spawn(take_export(stream, shared)));
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Running { state, end });
     }
 
     fn serve_stream(

@@ -33,6 +33,8 @@ pub enum Transport {
     UnixStream,
     /// A local datagram socket, like `/dev/log`.
     UnixDatagram,
+    /// The systemd journal.
+    Journal,
 }
 
 impl Transport {
@@ -45,6 +47,7 @@ impl Transport {
             Self::Relp => "relp",
             Self::UnixStream => "unix_stream",
             Self::UnixDatagram => "unix_datagram",
+            Self::Journal => "journal",
         }
     }
 }

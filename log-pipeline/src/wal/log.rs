@@ -248,10 +248,24 @@ impl Wal {
         self.shared.with(|state| state.cursors.keys().cloned().collect())
     }
 
+    /// Of these, the names of cursors nobody has open.
+    pub fn idle_cursors(&self) -> Vec<String> {
+        self.shared.with(|state| {
+            let idle = state.cursors.iter().filter(|(_, hold)| !hold.open);
+            idle.map(|(name, _)| name.clone()).collect()
+        })
+    }
+
     /// Records the cursor `name` would have read, had they not been given up to make room
     /// ([`WhenFull::DropOldest`]), since the log was opened.
     pub fn skipped_records(&self, name: &str) -> u64 {
         self.shared.with(|state| state.cursors.get(name).map_or(0, |hold| hold.skipped))
+    }
+
+    /// How far readers may go, and the number below which all records are durable.
+    #[cfg(feature = "journal")]
+    pub(crate) fn ends(&self) -> (Position, u64) {
+        self.shared.with(|state| (state.visible, state.durable_seq))
     }
 
     #[cfg(feature = "tokio")]

@@ -186,3 +186,25 @@ fn a_torn_commit_never_costs_the_synced_one() {
         assert!((4..=7).contains(&next), "back to {next} of 4");
     }
 }
+
+#[test]
+fn a_forgotten_cursor_keeps_nothing() {
+    let sim = Sim::default();
+    let wal = Wal::open(sim.clone(), small()).unwrap();
+    let mut a = Cursor::open(&wal, "a", Start::Oldest).unwrap();
+    let b = Cursor::open(&wal, "b", Start::Oldest).unwrap();
+    for number in 0..200 {
+        append(&wal, number..number + 1);
+    }
+    assert_eq!(take(&mut a, 999).len(), 200);
+    assert!(matches!(Cursor::forget(&wal, "b"), Err(CursorError::InUse(_))));
+    drop(b);
+    assert_eq!(wal.idle_cursors(), ["b"]);
+    let before = wal.stats().segments;
+    assert!(Cursor::forget(&wal, "b").unwrap());
+    assert!(!Cursor::forget(&wal, "b").unwrap());
+    assert!(before > 3 && wal.stats().segments == 1);
+    assert_eq!(wal.cursors(), ["a"]);
+    let wal = Wal::open(sim.after(After::PowerCut), small()).unwrap();
+    assert_eq!(wal.cursors(), ["a"]);
+}

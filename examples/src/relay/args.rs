@@ -23,6 +23,7 @@ Sinks (--to NAME=URL):
   tcp://HOST:PORT   ?framing=octet-counting|lf  format=rfc5424|raw|json
   tls://HOST:PORT   like tcp, and ca=FILE  cert=FILE  key=FILE  name=SERVER
   relp://HOST:PORT  ?window=128  format=…
+  relp+tls://HOST:PORT  like relp, and ca=FILE  cert=FILE  key=FILE  name=SERVER
   Only relp is acknowledged by its receiver. tcp and tls send again what was in the buffer of
   a connection that died; what the other machine had taken and its program lost is lost.
 
@@ -49,14 +50,17 @@ pub struct Args {
     /// Listen for syslog over TLS (RFC 5425)
     #[arg(long, value_name = "ADDR", value_parser = words::address, requires_all = ["cert", "key"], help_heading = "Listening")]
     pub tls: Vec<SocketAddr>,
-    /// The certificate chain for --tls, PEM
+    /// Listen for RELP over TLS
+    #[arg(long, value_name = "ADDR", value_parser = words::address, requires_all = ["cert", "key"], help_heading = "Listening")]
+    pub relp_tls: Vec<SocketAddr>,
+    /// The certificate chain for --tls and --relp-tls, PEM
     #[arg(long, value_name = "FILE", help_heading = "Listening")]
     pub cert: Option<PathBuf>,
     /// Its private key, PEM
     #[arg(long, value_name = "FILE", help_heading = "Listening")]
     pub key: Option<PathBuf>,
     /// Take only clients with a certificate of these authorities, PEM
-    #[arg(long, value_name = "FILE", requires = "tls", help_heading = "Listening")]
+    #[arg(long, value_name = "FILE", requires = "cert", help_heading = "Listening")]
     pub client_ca: Option<PathBuf>,
     /// Listen for RELP; a message is acknowledged when it is as safe as --sync says
     #[arg(long, value_name = "ADDR", value_parser = words::address, help_heading = "Listening")]
@@ -192,7 +196,8 @@ impl Args {
     ///
     /// One sentence for the person who wrote them.
     pub fn check(&self) -> Result<(), String> {
-        let listens = self.udp.len() + self.tcp.len() + self.tls.len() + self.relp.len();
+        let listens = self.udp.len() + self.tcp.len() + self.tls.len();
+        let listens = listens + self.relp.len() + self.relp_tls.len();
         let journals = usize::from(self.journal.is_some()) + self.journal_export.len();
         if listens + self.unix.len() + self.unix_stream.len() + journals == 0 {
             let known = "--udp, --tcp, --tls, --relp, --unix or --journal";

@@ -22,6 +22,7 @@ pub(super) struct Sockets {
     tls: Vec<TcpListener>,
     tls_config: Option<Arc<ServerConfig>>,
     relp: Vec<TcpListener>,
+    relp_tls: Vec<TcpListener>,
     unix: Vec<(UnixDatagram, PathBuf)>,
     unix_stream: Vec<UnixListener>,
 }
@@ -36,8 +37,12 @@ impl Sockets {
             udp: args.udp.iter().map(|&a| bind_udp(a, buffer)).collect::<Result<_, _>>()?,
             tcp: args.tcp.iter().map(|&a| bind_tcp(a)).collect::<Result<_, _>>()?,
             tls: args.tls.iter().map(|&a| bind_tcp(a)).collect::<Result<_, _>>()?,
-            tls_config: if args.tls.is_empty() { None } else { Some(tls(args)?) },
+            tls_config: match args.tls.len() + args.relp_tls.len() {
+                0 => None,
+                _ => Some(tls(args)?),
+            },
             relp: args.relp.iter().map(|&a| bind_tcp(a)).collect::<Result<_, _>>()?,
+            relp_tls: args.relp_tls.iter().map(|&a| bind_tcp(a)).collect::<Result<_, _>>()?,
             unix: args.unix.iter().map(unix).collect::<Result<_>>()?,
             unix_stream: args
                 .unix_stream
@@ -59,6 +64,9 @@ impl Sockets {
             for socket in self.tls {
                 pipeline.serve_tls(socket, Arc::clone(&config), limits.clone())?;
             }
+            for socket in self.relp_tls {
+                pipeline.serve_relp_tls(socket, Arc::clone(&config), limits.clone())?;
+            }
         }
         for socket in self.relp {
             pipeline.serve_relp(socket, limits.clone())?;
@@ -75,7 +83,7 @@ impl Sockets {
 
 fn tls(args: &Args) -> Result<Arc<ServerConfig>> {
     let (Some(cert), Some(key)) = (&args.cert, &args.key) else {
-        anyhow::bail!("--tls needs --cert and --key");
+        anyhow::bail!("TLS needs --cert and --key");
     };
     let client_ca = args.client_ca.as_deref().map(read).transpose()?;
     tls_server(&read(cert)?, &read(key)?, client_ca.as_deref())

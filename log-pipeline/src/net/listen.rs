@@ -5,8 +5,8 @@ mod gate;
 mod reader;
 mod lines;
 mod relp;
-mod datagram;
 mod accept;
+mod datagram;
 #[cfg(feature = "journal")]
 mod export;
 #[cfg(feature = "journal")]
@@ -16,7 +16,7 @@ pub use bind::{ListenError, UnixMode, bind_tcp, bind_udp, bind_unix_datagram, bi
 #[cfg(feature = "journal")]
 pub use journal::{JournalConfig, JournalError};
 
-pub(super) use accept::{Listener, Service, serve};
+pub(super) use accept::{Listener, Service, SocketFile, serve};
 pub(super) use datagram::{DatagramSocket, Datagrams};
 #[cfg(feature = "journal")]
 pub(super) use export::take_export;

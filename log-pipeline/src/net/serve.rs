@@ -10,7 +10,7 @@ use tokio::sync::oneshot;
 use super::intake::ListenerState;
 use super::limits::Limits;
 use super::listen::{
-    DatagramSocket, Datagrams, ListenError, Listener, Service, Shared, bind_tcp, serve,
+    DatagramSocket, Datagrams, ListenError, Listener, Service, Shared, SocketFile, bind_tcp, serve,
 };
 #[cfg(feature = "journal")]
 use super::listen::{Follower, JournalConfig, JournalError, take_export};
@@ -67,6 +67,20 @@ impl Pipeline {
         self.serve_stream(Transport::Relp, socket, Service::Relp, limits)
     }
 
+    /// Like [`Pipeline::serve_relp`], over TLS: see [`tls_server`](super::tls_server).
+    ///
+    /// # Errors
+    /// [`ListenError`].
+    #[cfg(feature = "tls")]
+    pub fn serve_relp_tls(
+        &self,
+        socket: TcpListener,
+        tls: Arc<tokio_rustls::rustls::ServerConfig>,
+        limits: Limits,
+    ) -> Result<(), ListenError> {
+        self.serve_stream(Transport::Relp, socket, Service::RelpTls(tls.into()), limits)
+    }
+
     /// Takes syslog over UDP (RFC 5426), on a thread of its own.
     ///
     /// # Errors
@@ -88,11 +102,14 @@ impl Pipeline {
         limits: Limits,
     ) -> Result<(), ListenError> {
         let path = path.into();
-        let (address, socket) = (path.display().to_string(), DatagramSocket::Unix(socket, path));
+        let (address, socket) = (
+            path.display().to_string(),
+            DatagramSocket::Unix { socket, _file: SocketFile(Some(path)) },
+        );
         self.serve_datagrams(Transport::UnixDatagram, &address, socket, limits)
     }
 
-    /// Takes frames from a local stream socket.
+    /// Takes frames from a local stream socket, whose file goes away with the listener.
     ///
     /// # Errors
     /// [`ListenError`].
@@ -103,6 +120,7 @@ impl Pipeline {
     ) -> Result<(), ListenError> {
         let address = socket.local_addr().ok();
         let path = address.as_ref().and_then(|address| address.as_pathname());
+        let file = SocketFile(path.map(Into::into));
         let address = path.map_or_else(String::new, |path| path.display().to_string());
         let failed = |source| ListenError { address: address.clone(), source };
         socket.set_nonblocking(true).map_err(failed)?;
@@ -110,7 +128,7 @@ impl Pipeline {
         self.start(
             Transport::UnixStream,
             address,
-            Listener::Unix(listener),
+            Listener::Unix { listener, _file: file },
             Service::Lines,
             limits,
         );

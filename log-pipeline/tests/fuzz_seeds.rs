@@ -47,3 +47,13 @@ fn parse_seeds() {
 fn payload_seeds() {
     with_each_seed("payload", entry::payload);
 }
+
+#[test]
+fn journal_seeds() {
+    with_each_seed("journal", entry::journal);
+}
+
+#[test]
+fn recovery_seeds() {
+    with_each_seed("recovery", entry::recovery);
+}

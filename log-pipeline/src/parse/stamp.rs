@@ -1,6 +1,6 @@
 //! From a time as written to an instant: what it leaves out, policy and reception say.
 
-use super::written::{Read, Stamp, written};
+use super::written::{Read, Stamp, plain, written};
 use super::{Policy, Year};
 use crate::timestamp::{Civil, Timestamp, TimestampError};
 
@@ -13,7 +13,11 @@ pub(super) fn stamp<'a>(
     received: Timestamp,
     policy: &Policy,
 ) -> Result<Read<'a, Timestamp>, TimestampError> {
-    let Some((stamp, rest)) = written(input)? else { return Ok(None) };
+    let read = match plain(input) {
+        None => written(input)?,
+        read => read,
+    };
+    let Some((stamp, rest)) = read else { return Ok(None) };
     Ok(Some((stamp.resolve(received, policy)?, rest)))
 }
 

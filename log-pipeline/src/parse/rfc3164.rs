@@ -1,10 +1,10 @@
 //! BSD syslog (RFC 3164) as it comes: nothing in it is mandatory.
 
-use super::Policy;
 use super::bytes::{skip_spaces, word_end};
 use super::cisco::preamble;
 use super::stamp::stamp;
 use super::tag::{Tagged, host, snare, tagged};
+use super::{Policy, pairs};
 use crate::message::{Malformed, Message, Protocol};
 use crate::pri::{Pri, Severity};
 use crate::timestamp::Timestamp;
@@ -57,6 +57,9 @@ fn read<'a>(
         message.message = tagged.text;
     } else if message.timestamp.is_some() || message.hostname.is_some() {
         message.message = after;
+    } else if let Some((stamp, host)) = pairs::header(content) {
+        message.timestamp = Some(stamp.resolve(received, policy).map_err(Malformed::Timestamp)?);
+        message.hostname = host;
     } else {
         headless(message, content).ok_or(Malformed::NoTimestamp)?;
     }

@@ -27,7 +27,11 @@ pub(super) fn begins(input: &[u8]) -> bool {
 }
 
 impl Stamp {
-    fn resolve(&self, received: Timestamp, policy: &Policy) -> Result<Timestamp, TimestampError> {
+    pub(super) fn resolve(
+        &self,
+        received: Timestamp,
+        policy: &Policy,
+    ) -> Result<Timestamp, TimestampError> {
         let east = self.zone.offset(policy.utc_offset_seconds);
         match (self.year, policy.year) {
             (Some(year), _) | (None, Year::Fixed(year)) => self.in_year(year).at_offset(east),

@@ -114,6 +114,17 @@ fn iso(input: &[u8]) -> Read<'_, Stamp> {
     tail(Stamp { year, month, day, second_of_day, nanosecond, zone: Zone::Unsaid }, rest)
 }
 
+/// `yyyy-mm-dd` and `hh:mm:ss` that were found apart.
+pub(super) fn dated(date: &[u8], time: &[u8], zone: Zone) -> Option<Stamp> {
+    let (year, rest) = four_digits(date)?;
+    let (month, rest) = two_digits(rest.strip_prefix(b"-")?)?;
+    let (day, rest) = two_digits(rest.strip_prefix(b"-")?)?;
+    let (second_of_day, nanosecond, after) = time_of_day(time)?;
+    let whole = rest.is_empty() && after.is_empty();
+    let year = Some(year as i32);
+    whole.then_some(Stamp { year, month, day, second_of_day, nanosecond, zone })
+}
+
 /// `mm/dd/yyyy:hh:mm:ss` of NetScaler, which can be told to put the day first.
 fn slashed(input: &[u8]) -> Read<'_, Stamp> {
     let (first, rest) = two_digits(input)?;

@@ -123,11 +123,16 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn the_year_is_the_latest_in_bounds(
-            received in i64::MIN / 2..i64::MAX / 2, month in 1u32..=12, day in 1u32..=31, second in 0u32..86_400
+            received in i64::MIN / 2..i64::MAX / 2, days_off in -400i64..400, new_year: bool
         ) {
-            let stamp = Stamp {
-                year: None, month, day, second_of_day: second, nanosecond: 0, zone: Zone::Unsaid,
-            };
+            // Half of them around New Year, where one year passes into another.
+            let year = MEAN_YEAR_NS * (received / MEAN_YEAR_NS);
+            let received = if new_year { year + received % (3 * DAY_NS) } else { received };
+            let days_off = if new_year { days_off % 4 } else { days_off };
+            let shown = Timestamp::from_unix_ns(received + days_off * DAY_NS).civil();
+            let Civil { month, day, second_of_day, .. } = shown;
+            let stamp =
+                Stamp { year: None, month, day, second_of_day, nanosecond: 0, zone: Zone::Unsaid };
             let received = Timestamp::from_unix_ns(received);
             let year = received.civil().year;
             let latest = (year - 9..=year + 1)

@@ -24,16 +24,6 @@ fn with_each_seed(folder: &str, target: fn(&[u8])) {
 }
 
 #[test]
-fn relp_seeds() {
-    with_each_seed("relp", entry::relp);
-}
-
-#[test]
-fn route_seeds() {
-    with_each_seed("route", entry::route);
-}
-
-#[test]
 fn frame_seeds() {
     with_each_seed("frame", entry::frame);
 }
@@ -46,4 +36,14 @@ fn parse_seeds() {
 #[test]
 fn payload_seeds() {
     with_each_seed("payload", entry::payload);
+}
+
+#[test]
+fn relp_seeds() {
+    with_each_seed("relp", entry::relp);
+}
+
+#[test]
+fn route_seeds() {
+    with_each_seed("route", entry::route);
 }

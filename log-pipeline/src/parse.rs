@@ -5,6 +5,7 @@ mod zone;
 mod written;
 mod stamp;
 mod cisco;
+mod pairs;
 mod tag;
 mod rfc3164;
 mod rfc5424;

@@ -62,7 +62,7 @@ fn bytes_of_no_text_are_kept() {
 fn what_has_no_header_has_a_reason() {
     for (frame, error) in [
         (
-            "<189>date=2021-03-21 time=13:14:15 devname=\"FG\" type=\"traffic\"",
+            "<189>date=2021-03-21 clock=13:14:15 devname=\"FG\" type=\"traffic\"",
             Malformed::NoTimestamp,
         ),
         ("<6>[    0.000000] Linux version 6", Malformed::NoTimestamp),

@@ -24,16 +24,6 @@ fn with_each_seed(folder: &str, target: fn(&[u8])) {
 }
 
 #[test]
-fn relp_seeds() {
-    with_each_seed("relp", entry::relp);
-}
-
-#[test]
-fn route_seeds() {
-    with_each_seed("route", entry::route);
-}
-
-#[test]
 fn frame_seeds() {
     with_each_seed("frame", entry::frame);
 }
@@ -56,4 +46,14 @@ fn journal_seeds() {
 #[test]
 fn recovery_seeds() {
     with_each_seed("recovery", entry::recovery);
+}
+
+#[test]
+fn relp_seeds() {
+    with_each_seed("relp", entry::relp);
+}
+
+#[test]
+fn route_seeds() {
+    with_each_seed("route", entry::route);
 }

@@ -74,6 +74,19 @@ fn a_line_of_an_access_log_is_read_field_by_field() {
 }
 
 #[test]
+fn a_line_alone_says_when_it_happened() {
+    let time =
+        |frame: &str| parse(frame.as_bytes(), Timestamp::default(), &Policy::default()).timestamp;
+    let noon = Timestamp::parse(b"2026-08-24T12:00:00Z").ok();
+    assert_eq!(time(r#"{"status":200,"time":"2026-08-24T12:00:00Z"}"#), noon);
+    assert_eq!(time(r#"<13>@cee:{"time":"2026-08-24T12:00:00Z"}"#), noon);
+    assert_eq!(time(r#"{"status":200}"#), None);
+    // A header goes before.
+    let header = r#"<13>1 2026-08-24T12:00:00Z h a - - - {"time":"2020-01-01T00:00:00Z"}"#;
+    assert_eq!(time(header), noon);
+}
+
+#[test]
 fn the_last_of_equal_names_counts() {
     let found = payload(r#"{"a.b":1,"a":{"b":2}}"#).unwrap();
     assert_eq!(found.value("a.b"), Some(Value::Number("2")));

@@ -1,21 +1,25 @@
-//! Parsing and framing against peers as ratios: `cargo run --release --bin log_report`.
+//! Parsing and framing against peers as ratios, and the log: `cargo run --release --bin log_report`.
 //!
 //! CPU time of the thread, every candidate in turn round after round, medians.
 
 use std::hint::black_box;
+use std::time::Instant;
 
+use anyhow::{Context, Result};
+use log_pipeline::cursor::{Cursor, Start};
 use log_pipeline::frame::Decoder;
 use log_pipeline::message::payload::Payload;
 use log_pipeline::parse::{Policy, parse};
 use log_pipeline::timestamp::Timestamp;
-use popkit_benches::clock::{cpu_time, median_and_spread};
+use log_pipeline::wal::{Config, Disk, Sync, Wal};
+use popkit_benches::clock::{cpu_time, median_and_spread, process_cpu_time};
 use popkit_benches::syslog::{JSON, MESSAGES};
 use syslog_loose::Variant;
 
 /// A name, and what it does so many times.
 type Candidate<'a> = (&'a str, Box<dyn FnMut(u64) + 'a>);
 
-fn main() {
+fn main() -> Result<()> {
     println!("| message of 256 B | candidate | ns | × ours | spread |");
     println!("|---|---|---|---|---|");
     for (name, text) in MESSAGES {
@@ -40,6 +44,11 @@ fn main() {
             framing(name, stream.as_bytes(), read);
         }
     }
+    println!("\n| the log, records of 256 B, appended and read | CPU µs | spread | records/s |");
+    println!("|---|---|---|---|");
+    log("written, no sync", Sync::None)?;
+    log("synced before it is read", Sync::Durable)?;
+    Ok(())
 }
 
 fn ours(text: &str) -> Candidate<'_> {
@@ -130,6 +139,33 @@ fn framing(name: &str, stream: &[u8], read: usize) {
     let (median, spread) = median_and_spread(&mut rates);
     let (kib, spread) = (read >> 10, spread * 100.0);
     println!("| {name}, reads of {kib} KiB | {median:.1} | {spread:.0} % |");
+}
+
+/// Both threads of the log: the one that appends and reads, and the writer.
+fn log(name: &str, sync: Sync) -> Result<()> {
+    let directory = tempfile::tempdir()?;
+    let wal = Wal::open(Disk::open(directory.path())?, Config::default().sync(sync))?;
+    let mut cursor = Cursor::open(&wal, "sink", Start::Oldest)?;
+    let record = MESSAGES[0].1.as_bytes();
+    let (mut taken, begin) = (Vec::new(), Instant::now());
+    for _ in 0..ROUNDS {
+        let before = process_cpu_time();
+        for at in 0..COUNT {
+            let _receipt = black_box(wal.append(1, at, &[record])?);
+        }
+        let mut read = None;
+        for _ in 0..COUNT {
+            read = cursor.wait_next()?;
+        }
+        cursor.commit(read.context("the log was closed")?.position)?;
+        let passed = process_cpu_time().saturating_sub(before);
+        taken.push(passed.as_nanos() as f64 / 1e3 / COUNT as f64);
+    }
+    let rate = ROUNDS as f64 * COUNT as f64 / begin.elapsed().as_secs_f64();
+    let (median, spread) = median_and_spread(&mut taken);
+    println!("| {name} | {median:.2} | {:.0} % | {rate:.0} |", spread * 100.0);
+    drop(cursor);
+    Ok(wal.close()?)
 }
 
 const ROUNDS: usize = 25;

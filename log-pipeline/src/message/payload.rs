@@ -99,18 +99,23 @@ impl<'a> Payload<'a> {
         self.fields().filter(|field| field.path.is(path)).last().map(|field| field.value)
     }
 
-    /// When it happened, by the first of the names in use: `@timestamp`, `timestamp`, `time`, `ts`,
-    /// `time_iso8601`, `msec`. A string is RFC 3339, a number Unix seconds, milliseconds,
-    /// microseconds or nanoseconds, told apart by their size.
+    /// When it happened, by the first of the names in use that holds a time: `@timestamp`,
+    /// `timestamp`, `time`, `ts`, `time_iso8601`, `msec`. A string is RFC 3339, a number Unix
+    /// seconds, milliseconds, microseconds or nanoseconds, told apart by their size.
     pub fn timestamp(self) -> Option<Timestamp> {
-        TIMES.iter().find_map(|name| match self.value(name)? {
-            Value::String(text) => {
-                let at = Timestamp::parse(text.escaped().as_bytes());
-                at.ok().or_else(|| unix(text.escaped()))
-            }
-            Value::Number(text) => unix(text),
-            _ => None,
-        })
+        let ranked = self.fields().filter_map(|field| {
+            let rank = TIMES.iter().position(|name| field.path.is(name))?;
+            let at = match field.value {
+                Value::String(text) => {
+                    let at = Timestamp::parse(text.escaped().as_bytes());
+                    at.ok().or_else(|| unix(text.escaped()))
+                }
+                Value::Number(text) => unix(text),
+                _ => None,
+            };
+            Some((rank, at?))
+        });
+        ranked.min_by_key(|&(rank, _)| rank).map(|(_, at)| at)
     }
 
     /// The owned form. A repeated name holds its last value.

@@ -27,15 +27,15 @@ pub(super) fn four_digits(input: &[u8]) -> Option<(u32, &[u8])> {
     Some((century * 100 + year, rest))
 }
 
-/// At least one space.
+/// At least one space or tab.
 pub(super) fn spaces(input: &[u8]) -> Option<&[u8]> {
     let rest = skip_spaces(input);
     (rest.len() < input.len()).then_some(rest)
 }
 
-/// Any number of spaces.
+/// Any number of spaces and tabs.
 pub(super) fn skip_spaces(mut input: &[u8]) -> &[u8] {
-    while let [b' ', rest @ ..] = input {
+    while let [b' ' | b'\t', rest @ ..] = input {
         input = rest;
     }
     input

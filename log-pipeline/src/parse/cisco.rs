@@ -4,7 +4,8 @@
 use super::bytes::skip_spaces;
 use super::stamp;
 
-/// What stands before the time: `sequence: `, `origin: ` and an uptime for a time, each optional.
+/// What stands before the time: `sequence: `, `origin: `, another `sequence: ` and an uptime for a
+/// time, each optional.
 pub(super) struct Preamble<'a> {
     /// The origin-id, when it is a name or an address.
     pub(super) origin: Option<&'a str>,
@@ -15,7 +16,7 @@ pub(super) struct Preamble<'a> {
 /// Reads a preamble. `None` when there is none, or when what follows is neither a time nor a
 /// mnemonic: a number and a colon may begin any text.
 pub(super) fn preamble(content: &[u8]) -> Option<Preamble<'_>> {
-    let (mut rest, mut origin, mut counted) = (content, None, false);
+    let (mut rest, mut origin, mut sequences) = (content, None, 0);
     if let [b':', after @ ..] = rest {
         // EMBLEM and NX-OS begin with a colon.
         rest = skip_spaces(after);
@@ -26,8 +27,8 @@ pub(super) fn preamble(content: &[u8]) -> Option<Preamble<'_>> {
     for _ in 0..MOST_WORDS {
         let (word, after) = before_colon(rest)?;
         let known = skip_spaces(after);
-        if !counted && origin.is_none() && is_sequence(word) {
-            counted = true;
+        if sequences < 2 && is_sequence(word) {
+            sequences += 1;
         } else if is_uptime(word) {
             mnemonic(known)?;
             return Some(Preamble { origin, rest: known });
@@ -41,7 +42,7 @@ pub(super) fn preamble(content: &[u8]) -> Option<Preamble<'_>> {
         }
         if stamp::begins(known) {
             // A name before a time is as likely a tag; Cisco counts, or has a mnemonic.
-            let theirs = counted || mnemonic_behind(known);
+            let theirs = sequences > 0 || mnemonic_behind(known);
             return theirs.then_some(Preamble { origin, rest: known });
         }
         rest = known;
@@ -103,8 +104,8 @@ fn origin_of(word: &[u8]) -> Option<&str> {
     if whole { std::str::from_utf8(name).ok() } else { None }
 }
 
-/// Sequence number, origin, uptime.
-const MOST_WORDS: usize = 3;
+/// The number of the message, the origin, the number of `service sequence-numbers`, an uptime.
+const MOST_WORDS: usize = 4;
 const LONGEST_WORD: usize = 80;
 const LONGEST_TIME: usize = 48;
 

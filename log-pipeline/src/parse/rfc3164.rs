@@ -1,10 +1,10 @@
 //! BSD syslog (RFC 3164) as it comes: nothing in it is mandatory.
 
-use super::Policy;
 use super::bytes::{skip_spaces, word_end};
 use super::cisco::preamble;
 use super::stamp::stamp;
 use super::tag::{Tagged, host, snare, tagged};
+use super::{Policy, pairs};
 use crate::message::{Malformed, Message, Protocol};
 use crate::pri::{Pri, Severity};
 use crate::timestamp::Timestamp;
@@ -26,7 +26,7 @@ pub(super) fn parse<'a>(
 /// Formats that stand on their own without PRI and time: Snare's Windows events, a JSON object.
 pub(super) fn alone(frame: &[u8]) -> Option<Message<'_>> {
     let mut message = Message::bare(Protocol::Rfc3164, frame);
-    windows_event(&mut message, frame).or_else(|| message.payload().is_some().then_some(()))?;
+    headless(&mut message, frame)?;
     Some(message)
 }
 
@@ -57,8 +57,11 @@ fn read<'a>(
         message.message = tagged.text;
     } else if message.timestamp.is_some() || message.hostname.is_some() {
         message.message = after;
-    } else if windows_event(message, content).is_none() && message.payload().is_none() {
-        return Err(Malformed::NoTimestamp);
+    } else if let Some((stamp, host)) = pairs::header(content) {
+        message.timestamp = Some(stamp.resolve(received, policy).map_err(Malformed::Timestamp)?);
+        message.hostname = host;
+    } else {
+        headless(message, content).ok_or(Malformed::NoTimestamp)?;
     }
     Ok(())
 }
@@ -129,10 +132,14 @@ fn epoch(content: &[u8]) -> Option<(Timestamp, &[u8])> {
     Some((Timestamp::from_unix_ns(ns), skip_spaces(&rest[word_end(rest)..])))
 }
 
-fn windows_event<'a>(message: &mut Message<'a>, content: &'a [u8]) -> Option<()> {
-    let (host, event) = snare(content)?;
-    message.hostname = host;
-    message.appname = Some(event.tag);
-    message.message = event.text;
+/// Reads what needs no header: an event of Snare, or an object, which may say when it happened.
+fn headless<'a>(message: &mut Message<'a>, content: &'a [u8]) -> Option<()> {
+    if let Some((host, event)) = snare(content) {
+        message.hostname = host;
+        message.appname = Some(event.tag);
+        message.message = event.text;
+    } else {
+        message.timestamp = message.payload()?.timestamp();
+    }
     Some(())
 }

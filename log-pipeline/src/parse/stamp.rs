@@ -1,6 +1,6 @@
 //! From a time as written to an instant: what it leaves out, policy and reception say.
 
-use super::written::{Read, Stamp, written};
+use super::written::{Read, Stamp, plain, written};
 use super::{Policy, Year};
 use crate::timestamp::{Civil, Timestamp, TimestampError};
 
@@ -13,7 +13,11 @@ pub(super) fn stamp<'a>(
     received: Timestamp,
     policy: &Policy,
 ) -> Result<Read<'a, Timestamp>, TimestampError> {
-    let Some((stamp, rest)) = written(input)? else { return Ok(None) };
+    let read = match plain(input) {
+        None => written(input)?,
+        read => read,
+    };
+    let Some((stamp, rest)) = read else { return Ok(None) };
     Ok(Some((stamp.resolve(received, policy)?, rest)))
 }
 
@@ -23,7 +27,11 @@ pub(super) fn begins(input: &[u8]) -> bool {
 }
 
 impl Stamp {
-    fn resolve(&self, received: Timestamp, policy: &Policy) -> Result<Timestamp, TimestampError> {
+    pub(super) fn resolve(
+        &self,
+        received: Timestamp,
+        policy: &Policy,
+    ) -> Result<Timestamp, TimestampError> {
         let east = self.zone.offset(policy.utc_offset_seconds);
         match (self.year, policy.year) {
             (Some(year), _) | (None, Year::Fixed(year)) => self.in_year(year).at_offset(east),
@@ -115,11 +123,16 @@ mod tests {
     proptest::proptest! {
         #[test]
         fn the_year_is_the_latest_in_bounds(
-            received in i64::MIN / 2..i64::MAX / 2, month in 1u32..=12, day in 1u32..=31, second in 0u32..86_400
+            received in i64::MIN / 2..i64::MAX / 2, days_off in -400i64..400, new_year: bool
         ) {
-            let stamp = Stamp {
-                year: None, month, day, second_of_day: second, nanosecond: 0, zone: Zone::Unsaid,
-            };
+            // Half of them around New Year, where one year passes into another.
+            let year = MEAN_YEAR_NS * (received / MEAN_YEAR_NS);
+            let received = if new_year { year + received % (3 * DAY_NS) } else { received };
+            let days_off = if new_year { days_off % 4 } else { days_off };
+            let shown = Timestamp::from_unix_ns(received + days_off * DAY_NS).civil();
+            let Civil { month, day, second_of_day, .. } = shown;
+            let stamp =
+                Stamp { year: None, month, day, second_of_day, nanosecond: 0, zone: Zone::Unsaid };
             let received = Timestamp::from_unix_ns(received);
             let year = received.civil().year;
             let latest = (year - 9..=year + 1)

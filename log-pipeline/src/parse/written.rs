@@ -46,6 +46,30 @@ pub(super) fn written(input: &[u8]) -> Result<Read<'_, Stamp>, TimestampError> {
     Ok(read)
 }
 
+/// `Mmm dd hh:mm:ss ` to the letter of RFC 3164 §4.1.2, where what follows can be no part of a
+/// time: what most messages begin with, in one step.
+#[inline]
+pub(super) fn plain(input: &[u8]) -> Read<'_, Stamp> {
+    let (head, rest) = input.split_first_chunk::<16>()?;
+    let [a, b, c, b' ', d1, d2, b' ', h1, h2, b':', n1, n2, b':', s1, s2, b' '] = *head else {
+        return None;
+    };
+    let zone_may_follow = matches!(rest, [_, _, _, b':', ..] | [_, _, _, _, b':', ..]);
+    if zone_may_follow || !rest.first()?.is_ascii_lowercase() {
+        return None;
+    }
+    let pair = |tens: u8, ones: u8| {
+        let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+        (tens < 10 && ones < 10).then(|| u32::from(tens * 10 + ones))
+    };
+    let month = month_of([a, b, c])?;
+    let day = pair(if d1 == b' ' { b'0' } else { d1 }, d2)?;
+    let (hour, minute, second) = (pair(h1, h2)?, pair(n1, n2)?, pair(s1, s2)?);
+    let second_of_day = second_of_day(hour, minute, second);
+    let (year, nanosecond, zone) = (None, 0, Zone::Unsaid);
+    Some((Stamp { year, month, day, second_of_day, nanosecond, zone }, rest))
+}
+
 /// `Mmm dd [yyyy] hh:mm:ss[.fraction]` and what [`tail`] knows.
 fn bsd(input: &[u8]) -> Read<'_, Stamp> {
     let (month, rest) = month(input)?;
@@ -88,6 +112,17 @@ fn iso(input: &[u8]) -> Read<'_, Stamp> {
     let (second_of_day, nanosecond, rest) = time_of_day(rest)?;
     let year = Some(year as i32);
     tail(Stamp { year, month, day, second_of_day, nanosecond, zone: Zone::Unsaid }, rest)
+}
+
+/// `yyyy-mm-dd` and `hh:mm:ss` that were found apart.
+pub(super) fn dated(date: &[u8], time: &[u8], zone: Zone) -> Option<Stamp> {
+    let (year, rest) = four_digits(date)?;
+    let (month, rest) = two_digits(rest.strip_prefix(b"-")?)?;
+    let (day, rest) = two_digits(rest.strip_prefix(b"-")?)?;
+    let (second_of_day, nanosecond, after) = time_of_day(time)?;
+    let whole = rest.is_empty() && after.is_empty();
+    let year = Some(year as i32);
+    whole.then_some(Stamp { year, month, day, second_of_day, nanosecond, zone })
 }
 
 /// `mm/dd/yyyy:hh:mm:ss` of NetScaler, which can be told to put the day first.
@@ -165,14 +200,20 @@ fn spoken_zone<'a>(stamp: &Stamp, after: &'a [u8]) -> Read<'a, Zone> {
     }
 }
 
-/// `hh:mm:ss` and a fraction, as second of the day and nanosecond. What is out of range is left to
-/// [`Civil::at_offset`], which knows the error.
+/// What is out of range is left to [`Civil::at_offset`], which knows the error.
+///
+/// [`Civil::at_offset`]: crate::timestamp::Civil::at_offset
+fn second_of_day(hour: u32, minute: u32, second: u32) -> u32 {
+    let inside = hour < 24 && minute < 60 && second < 61;
+    if inside { hour * 3600 + minute * 60 + second } else { u32::MAX }
+}
+
+/// `hh:mm:ss` and a fraction, as second of the day and nanosecond.
 fn time_of_day(input: &[u8]) -> Option<(u32, u32, &[u8])> {
     let (hour, rest) = short_number(input)?;
     let (minute, rest) = two_digits(rest.strip_prefix(b":")?)?;
     let (second, rest) = two_digits(rest.strip_prefix(b":")?)?;
-    let inside = hour < 24 && minute < 60 && second < 61;
-    let second_of_day = if inside { hour * 3600 + minute * 60 + second } else { u32::MAX };
+    let second_of_day = second_of_day(hour, minute, second);
     let [b'.' | b',', b'0'..=b'9', ..] = rest else { return Some((second_of_day, 0, rest)) };
     let (mut nanosecond, mut unit, mut rest) = (0, 100_000_000, &rest[1..]);
     while let [digit @ b'0'..=b'9', after @ ..] = rest {
@@ -191,7 +232,11 @@ fn year(input: &[u8]) -> Read<'_, i32> {
 
 fn month(input: &[u8]) -> Read<'_, u32> {
     let (name, rest) = input.split_first_chunk::<3>()?;
-    let number = match &name.map(|byte| byte | 0x20) {
+    Some((month_of(*name)?, rest))
+}
+
+fn month_of(name: [u8; 3]) -> Option<u32> {
+    Some(match &name.map(|byte| byte | 0x20) {
         b"jan" => 1,
         b"feb" => 2,
         b"mar" => 3,
@@ -205,8 +250,7 @@ fn month(input: &[u8]) -> Read<'_, u32> {
         b"nov" => 11,
         b"dec" => 12,
         _ => return None,
-    };
-    Some((number, rest))
+    })
 }
 
 /// What follows `Fri ` or `Fri, `.
@@ -223,6 +267,17 @@ fn weekday(input: &[u8]) -> Option<&[u8]> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    proptest::proptest! {
+        #[test]
+        fn one_step_and_many_agree(
+            text in "(Jan|feb|DEC) [ 0-3][0-9] [0-2][0-9]:[0-6][0-9]:[0-6][0-9] [a-z2+]{1,4}[: ]{0,2}.{0,8}"
+        ) {
+            if let Some(read) = plain(text.as_bytes()) {
+                proptest::prop_assert_eq!(written(text.as_bytes()), Ok(Some(read)));
+            }
+        }
+    }
 
     #[test]
     fn what_is_none() {

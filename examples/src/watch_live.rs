@@ -5,6 +5,7 @@ mod rules;
 mod args;
 mod post;
 mod desk;
+mod token;
 mod board;
 mod state;
 
@@ -19,6 +20,7 @@ use tokio::signal::unix::{SignalKind, signal};
 
 pub use args::Args;
 use desk::Desk;
+pub(crate) use token::Token;
 
 /// What a feed's thread sends.
 #[derive(Debug)]

@@ -1,6 +1,6 @@
 //! `--season` and `--zone`: what nobody but a person knows of a series.
 
-use anomaly::{Config, Season, Zone};
+use anomaly::{Config, Season, Zone, ZoneError};
 use anyhow::Result;
 
 /// What repeats, and by whose clocks.
@@ -10,14 +10,8 @@ pub struct Args {
     /// What the series repeat with: it takes part once one whole period has been seen
     #[arg(long, value_enum, value_name = "day|week", help_heading = "Judging")]
     pub season: Option<Period>,
-    /// The zone whose local time the season follows, like Europe/Berlin
-    #[arg(
-        long,
-        value_name = "ZONE",
-        default_value = "UTC",
-        requires = "season",
-        help_heading = "Judging"
-    )]
+    /// The zone whose local time seasons and maintenance follow, like Europe/Berlin
+    #[arg(long, value_name = "ZONE", default_value = "UTC", help_heading = "Judging")]
     pub zone: String,
 }
 
@@ -42,6 +36,15 @@ impl Args {
             Period::Day => Season::day(),
             Period::Week => Season::week(),
         };
-        Ok(config.season(season).zone(Zone::named(&self.zone)?))
+        Ok(config.season(season).zone(self.named()?))
+    }
+
+    /// The zone.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of this name.
+    pub fn named(&self) -> Result<Zone, ZoneError> {
+        Zone::named(&self.zone)
     }
 }

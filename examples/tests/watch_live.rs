@@ -98,14 +98,21 @@ fn a_changed_gauge_is_told_to_everybody_and_no_key_to_the_log() {
 fn a_target_that_is_gone_is_told() {
     let (level, up) = (Arc::new(Level::default()), Arc::new(Level::default()));
     let (values, state) = (Arc::clone(&level), Arc::clone(&up));
-    let address = serve(move |_| match state.value() {
+    let address = serve(move |request| match state.value() {
+        _ if !request.headers.contains(&"authorization: bearer t0ken".into()) => {
+            (401, String::new())
+        }
         gone if gone >= 1.0 => (500, String::new()),
         _ => (200, format!("depth {}\n", values.value())),
     });
     let port = free_port();
+    let folder = tempfile::tempdir().expect("a folder");
+    let token = folder.path().join("token");
+    std::fs::write(&token, "t0ken\n").expect("room");
     let watch = Watch::start(&[
         "scrape",
         &format!("http://{address}/metrics"),
+        &format!("--bearer-token-file={}", token.display()),
         "--every=100ms",
         "--learning=20",
         // On a busy machine more may happen than the test wants: that is an incident of its own.

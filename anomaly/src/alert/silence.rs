@@ -66,6 +66,10 @@ impl Silence {
             && self.matchers.matches(labels)
     }
 
+    #[cfg_attr(
+        not(feature = "zones"),
+        expect(clippy::unused_self, reason = "only with zones is there a zone")
+    )]
     fn local(&self, at: UnixNanos) -> UnixNanos {
         #[cfg(feature = "zones")]
         let at = self.zone.as_ref().map_or(at, |zone| zone.local(at));

@@ -125,6 +125,18 @@ impl Profile {
             && [self.anchor, self.sum].iter().all(|v| v.is_finite())
     }
 
+    /// Takes another period, before anything was gathered.
+    pub(crate) fn assign(&mut self, period: Duration) {
+        self.period_ns = i64::try_from(period.as_nanos()).unwrap_or(i64::MAX).max(1_000_000);
+    }
+
+    /// Whether a restored profile of a season that was found can be gone on with.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_found(&self, slots: u16) -> bool {
+        let period = Duration::from_nanos(self.period_ns.unsigned_abs());
+        self.period_ns > 0 && self.is_sound(Season::new(period, slots))
+    }
+
     /// Bytes allocated.
     pub(crate) fn heap_bytes(&self) -> usize {
         size_of_val(&*self.offsets)

@@ -133,9 +133,9 @@ fn what_was_learned_is_kept_over_a_restart() {
     let folder = tempfile::tempdir().expect("a folder");
     let (file, url) = (folder.path().join("state"), format!("http://{}/metrics", target(&level)));
     let state = format!("--state={}", file.display());
-    let args = ["scrape", &url, "--every=50ms", "--learning=60", "--link-by=metric", &state];
+    let args = ["scrape", &url, "--every=50ms", "--learning=40", "--link-by=metric", &state];
     let watch = Watch::start(&args);
-    until("learning", || (level.turns() > 80).then_some(()));
+    until("learning", || (level.turns() > 50).then_some(()));
     assert!(watch.stop().success());
     assert!(std::fs::metadata(&file).expect("written").len() > 500);
 
@@ -143,7 +143,7 @@ fn what_was_learned_is_kept_over_a_restart() {
     until("the next value", || (level.turns() > turns + 3).then_some(()));
     level.set(50);
     watch.told("the change", is("firing", "depth"));
-    assert!(level.turns() < turns + 50, "learned again: {}", level.turns() - turns);
+    assert!(level.turns() < turns + 35, "learned again: {}", level.turns() - turns);
     assert!(watch.stop().success());
 
     // Damaged, it is learned anew, and said; what is something else is left alone.

@@ -6,7 +6,7 @@ mod watch_common;
 use std::net::UdpSocket;
 use std::process::Command;
 use std::sync::{Arc, Mutex};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use common::http::{Request, ask, free_port, serve, until};
 use common::{run, said};
@@ -158,6 +158,35 @@ fn what_was_learned_is_kept_over_a_restart() {
     let output = run(Command::new(WATCH).args(args));
     assert_eq!(output.status.code(), Some(1), "{}", said(&output));
     assert_eq!(std::fs::read_to_string(&file).expect("still there"), "precious");
+}
+
+#[test]
+fn a_destination_that_is_silent_does_not_hold_up_the_end() {
+    let level = Arc::new(Level::default());
+    let asked = Arc::new(Level::default());
+    let asks = Arc::clone(&asked);
+    let silent = serve(move |_| {
+        asks.value();
+        std::thread::sleep(Duration::from_mins(1));
+        (200, String::new())
+    });
+    let watch = Watch::start(&[
+        "scrape",
+        &format!("http://{}/metrics", target(&level)),
+        "--every=50ms",
+        "--learning=20",
+        "--link-by=metric",
+        "--resend=1s",
+        &format!("--alertmanager=http://{silent}"),
+        &format!("--webhook=http://{silent}"),
+    ]);
+    until("learning", || (level.turns() > 30).then_some(()));
+    level.set(50);
+    watch.told("the change", is("firing", "depth"));
+    until("attempts", || (asked.turns() > 1).then_some(()));
+    let begun = Instant::now();
+    assert!(watch.stop().success());
+    assert!(begun.elapsed() < Duration::from_secs(9), "{:?}", begun.elapsed());
 }
 
 #[test]

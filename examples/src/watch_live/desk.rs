@@ -77,6 +77,16 @@ impl Desk {
     }
 }
 
+impl Drop for Desk {
+    /// All end at the same time, not one after the other.
+    fn drop(&mut self) {
+        let pagerduty = self.pagerduty.iter().map(|(post, _)| post);
+        let alertmanager = self.alertmanager.iter().map(|(post, _)| post);
+        let posts = self.webhook.iter().chain(&self.slack).chain(pagerduty).chain(alertmanager);
+        posts.for_each(Post::end);
+    }
+}
+
 /// The one line of a file that nobody else should read.
 pub(super) fn secret(file: &Path) -> Result<Secret> {
     let text =

@@ -10,7 +10,7 @@ fn every_byte_damaged_in_turn() {
     let whole = entry::learned();
     entry::snapshot(&whole);
     for at in 0..whole.len() {
-        for flip in [0xff, 0x01, 0x80, 0x40] {
+        for flip in [0xff, 0x40] {
             let mut damaged = whole.clone();
             damaged[at] ^= flip;
             entry::snapshot(&damaged);

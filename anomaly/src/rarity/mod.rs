@@ -202,26 +202,26 @@ const WARM: u64 = 100;
 const YOUNG: u64 = 8;
 /// Shares of a value in a memory: 1 − 2^(−1/half-life in values).
 const LEVEL_SHARE: f64 = 0.01656;
-const SCALE_SHARE: f64 = 0.000225;
+const SCALE_SHARE: f64 = 0.000_161;
 const SMOOTH_SHARE: f64 = 0.109;
 const ROUGH_SHARE: f64 = 0.03;
-const NEAR_SHARE: f64 = 0.328;
+const NEAR_SHARE: f64 = 0.33;
 const SLOPE_SHARE: f64 = 0.03;
-/// A peak is forgotten by half after 26 values, or after 400.
-const PEAK_KEPT: f64 = 0.973_7;
+/// A peak is forgotten by half after 31 values, or after 400.
+const PEAK_KEPT: f64 = 0.9781;
 const PEAK_KEPT_IN_CALM: f64 = 0.998_268;
 /// Strangeness on average, up to which a series is calm.
-const CALM: f64 = 1.0;
+const CALM: f64 = 0.876;
 const UNREST_SHARE: f64 = 0.02;
 const MOST_UNREST: f64 = 20.0;
-const PEAK_WEIGHT: f64 = 0.1065;
-const CLIP: f64 = 2.64;
+const PEAK_WEIGHT: f64 = 0.0964;
+const CLIP: f64 = 2.07;
 const STEP_CLIP: f64 = 10.0;
 const FARTHEST: f64 = 29.0;
 /// Of the looks, in their order.
-const WEIGHTS: [f64; 5] = [0.756, 1.12, 0.225, 0.083, 0.229];
-const RANGE_WEIGHT: f64 = 131.0;
-const MOST_BEYOND: f64 = 13.0;
+const WEIGHTS: [f64; 5] = [0.756, 1.04, 0.225, 0.083, 0.229];
+const RANGE_WEIGHT: f64 = 159.0;
+const MOST_BEYOND: f64 = 12.0;
 /// What scores a half.
 const HALF: f64 = 30.0;
 

@@ -153,7 +153,7 @@ const TAIL_SHARE: f64 = 0.02;
 const LEAST_EXCESSES: f64 = 8.0;
 const PRIOR: f64 = 8.0;
 /// Values between two fits, once there are that many.
-const REFIT: u8 = 16;
+const REFIT: u8 = 64;
 const YOUNG: f64 = 128.0;
 /// What an interval leaves on either side.
 const INTERVAL_SHARE: f64 = 0.005;

@@ -1,5 +1,7 @@
 //! What a detector is told beforehand.
 
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 use std::time::Duration;
 
 use crate::decay::{Memory, Span};
@@ -190,7 +192,7 @@ impl Limits {
     pub(crate) fn is_sound(&self) -> bool {
         [self.per_week, self.surprise, self.shift, self.slow]
             .iter()
-            .all(|v| v.is_finite() && *v >= 0.0)
+            .all(|v| learnable(*v) && *v >= 0.0)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::sample::UnixNanos;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 
 /// Means of equal pieces of time, twice as long each time the room is full, and the
 /// autocorrelation at each lag of up to two fifths of what is known. The room is bounded, and a
@@ -164,7 +166,7 @@ impl Discovery {
             && self.width >= 0
             && self.longest >= 0
             && (self.started.is_none() || self.width > 0)
-            && self.sum.is_finite()
+            && learnable(self.sum)
     }
 }
 

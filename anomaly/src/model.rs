@@ -10,6 +10,8 @@ use crate::horizons::Standing;
 use crate::moments::{Persistence, Scale};
 use crate::rhythm::{Rewritten, Rhythm};
 use crate::sample::UnixNanos;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 use crate::season::{Profile, Season};
 use crate::shift::Cusum;
 use crate::tail::Tail;
@@ -165,7 +167,7 @@ impl Model {
 
     /// The interval that one value in 200 leaves on either side, a scale wide at the least.
     pub(crate) fn interval(&self, forecast: &Forecast) -> (f64, f64) {
-        let (up, down) = self.tail.reach(INTERVAL_SHARE);
+        let (up, down) = self.tail.reach();
         let Forecast { expected, scale, .. } = *forecast;
         (expected - scale * down.max(1.0), expected + scale * up.max(1.0))
     }
@@ -277,7 +279,7 @@ impl Model {
         season
             && self.discovery.as_deref().is_none_or(Discovery::is_sound)
             && (self.discovery.is_none() || config.discover.is_some())
-            && self.suspect.is_finite()
+            && learnable(self.suspect)
             && self.cadence.is_sound()
             && self.trend.is_sound()
             && self.scale.is_sound()
@@ -301,6 +303,5 @@ const FOUND_SLOTS: u16 = 96;
 const CLIP: f64 = 2.0;
 /// What a strange value leaves behind counts that many scales at most.
 const FARTHEST: f64 = 16.0;
-const INTERVAL_SHARE: f64 = 0.005;
 /// Half-life, in values, of how often a series repeats itself.
 const FLAT_MEMORY: f64 = 2048.0;

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::sample::UnixNanos;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 
 /// A season: how long until the series repeats itself, and in how many pieces to learn it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,9 +122,9 @@ impl Profile {
         self.period_ns == fresh.period_ns
             && self.offsets.len() == fresh.offsets.len()
             && usize::from(self.slot) < self.offsets.len()
-            && self.offsets.iter().all(|offset| offset.is_finite())
+            && self.offsets.iter().all(|offset| learnable(f64::from(*offset)))
             && !(self.ready && self.offsets.contains(&EMPTY))
-            && [self.anchor, self.sum].iter().all(|v| v.is_finite())
+            && [self.anchor, self.sum].iter().all(|v| learnable(*v))
     }
 
     /// Takes another period, before anything was gathered.

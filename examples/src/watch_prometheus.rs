@@ -19,7 +19,7 @@ pub struct Args {
     /// What to watch: each series of the result is one; may be given several times
     ///
     /// Prometheus repeats the last value of a series that has none for five minutes, which looks like a
-    /// flatline; last_over_time(NAME[2m]) repeats it for two at most.
+    /// flatline; `last_over_time(NAME[2m])` repeats it for two at most.
     #[arg(long, value_name = "QUERY", required = true)]
     pub query: Vec<String>,
     /// How far apart values are

@@ -212,7 +212,8 @@ fn what_is_sent_to_statsd_is_watched() {
     let level = Level::default();
     let send = |turns: u32| {
         for _ in 0..turns {
-            let text = format!("took:{}|ms|#env:prod\nhits:1|c\nnonsense\n", 20.0 + level.value());
+            let text =
+                format!("took:{}|ms|#env:prod\nhits:1|c\nnonsense\n", 20.0 + 10.0 * level.value());
             socket.send(text.as_bytes()).expect("loopback");
             std::thread::sleep(Duration::from_millis(10));
         }

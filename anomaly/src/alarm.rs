@@ -2,6 +2,8 @@
 //! becomes the new normal. In between the model learns nothing.
 
 use crate::sample::UnixNanos;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 use crate::shift::{Direction, Shift};
 use crate::signal::Kind;
 
@@ -178,7 +180,7 @@ impl Alarm {
         let Line { count, time, level, time_square, level_square, product, origin } = self.course;
         let line = [count, time, level, time_square, level_square, product, origin];
         let own = [self.size, self.ratio, self.reach, self.level, self.spread];
-        own.iter().chain(&line).all(|v| v.is_finite()) && self.calm < CALM_AFTER_SHIFT
+        own.iter().chain(&line).all(|v| learnable(*v)) && self.calm < CALM_AFTER_SHIFT
     }
 }
 

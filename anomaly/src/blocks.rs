@@ -2,6 +2,8 @@
 
 use crate::moments::{Persistence, Scale};
 use crate::sample::UnixNanos;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 use crate::shift::{Cusum, Direction, Shift};
 
 /// Means and spreads of blocks of 32 values, each against what the blocks before let expect. A
@@ -240,8 +242,11 @@ impl Blocks {
     pub(crate) fn is_sound(&self) -> bool {
         let numbers = [self.sum, self.deviations, self.level, self.slope, self.spread];
         self.count < BLOCK
-            && numbers.iter().chain([&self.spread_scale, &self.last_spread]).all(|v| v.is_finite())
-            && [self.anchor.level, self.anchor.slope].iter().all(|v| v.is_finite())
+            && self.noisy <= self.count
+            && self.spread_scale >= 0.0
+            && self.deviations >= 0.0
+            && numbers.iter().chain([&self.spread_scale, &self.last_spread]).all(|v| learnable(*v))
+            && [self.anchor.level, self.anchor.slope].iter().all(|v| learnable(*v))
             && self.scale.is_sound()
             && self.persistence.is_sound()
             && self.spread_persistence.is_sound()

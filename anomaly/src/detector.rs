@@ -45,13 +45,12 @@ impl Detector {
                 };
             }
         }
-        self.unjudged(at, sample.present().unwrap_or(f64::NAN))
+        unjudged(&self.config, &self.watch, at, sample.present().unwrap_or(f64::NAN))
     }
 
     /// Learning or watching.
     pub fn state(&self) -> State {
-        let (have, need) = (self.watch.model.trend.seen(), self.config.learning);
-        if have < need { State::Warming { have, need } } else { State::Ready }
+        state(&self.config, &self.watch)
     }
 
     /// Whether at this instant the series has been without a value for longer than
@@ -80,9 +79,9 @@ impl Detector {
     fn value(&mut self, at: UnixNanos, value: f64) -> Observation {
         self.watch.stats.values += 1;
         self.absent = false;
-        let state = self.state();
-        let config = Arc::clone(&self.config);
-        let model = &mut self.watch.model;
+        let Self { config, watch, .. } = self;
+        let state = state(config, watch);
+        let model = &mut watch.model;
         #[cfg(feature = "zones")]
         model.wall.refresh(at, config.zone.as_ref());
         if let Some(seconds) = model.cadence.value_at(at) {
@@ -97,10 +96,10 @@ impl Detector {
                 model.scale.start(scale);
                 model.scale.settle(model.trend.level());
             }
-            self.watch.alarm = None;
-            return Observation { state, ..self.unjudged(at, value) };
+            watch.alarm = None;
+            return Observation { state, ..unjudged(config, watch, at, value) };
         }
-        let forecast = model.forecast(at, &config);
+        let forecast = model.forecast(at, config);
         let (lower, upper) = model.interval(&forecast);
         let quiet = Observation {
             at,
@@ -113,55 +112,32 @@ impl Detector {
             signal: None,
             state,
         };
-        let forecast = match self.watch.alarm.as_ref().map(|alarm| alarm.kind) {
-            None | Some(Kind::Spike) => self.watch.model.reconsider(forecast, value),
+        let forecast = match watch.alarm.as_ref().map(|alarm| alarm.kind) {
+            None | Some(Kind::Spike) => watch.model.reconsider(forecast, value),
             _ => forecast,
         };
         let arrived = Arrived { at, value, change, forecast };
         if outside != 0.0 {
-            self.watch.out_of_range(&arrived, outside);
-            return self.conclude(Observation { judged: true, ..quiet }, 1.0, 0.0);
+            watch.out_of_range(&arrived, outside);
+            return conclude(watch, Observation { judged: true, ..quiet }, 1.0, 0.0);
         }
-        self.watch.model.scale.first_move(change);
+        watch.model.scale.first_move(change);
         if state != State::Ready {
-            self.watch.alarm = None;
-            self.watch.warm(&config, &arrived);
-            self.watch.look_ahead(&config, at, value);
+            watch.alarm = None;
+            watch.warm(config, &arrived);
+            watch.look_ahead(config, at, value);
             return quiet;
         }
-        let evidence: Evidence = self.watch.weigh(&config, &arrived);
-        self.watch.judge(&config, &arrived, &evidence);
-        self.watch.look_ahead(&config, at, value);
-        self.conclude(quiet, evidence.ratio(), forecast.carried)
-    }
-
-    /// The observation, with the alarm and the score put in.
-    fn conclude(&self, quiet: Observation, ratio: f64, carried: f64) -> Observation {
-        let score = ratio / (1.0 + ratio);
-        let Some(alarm) = &self.watch.alarm else {
-            return Observation { score: score.min(MOST_QUIET), ..quiet };
-        };
-        let past = (alarm.ratio.max(ratio) - 1.0).max(0.0) * self.watch.model.limits.surprise;
-        let signal = Signal {
-            kind: alarm.kind,
-            onset: alarm.onset,
-            at: quiet.at,
-            direction: alarm.direction,
-            size: alarm.size,
-            confidence: 1.0 - 0.5 * (-past).exp(),
-            // What a change carries over from its own first values was not expected before it.
-            expected: quiet.expected - carried,
-            lower: quiet.lower - carried,
-            upper: quiet.upper - carried,
-            seen: quiet.seen,
-        };
-        Observation { score: score.max(0.5), signal: Some(signal), ..quiet }
+        let evidence: Evidence = watch.weigh(config, &arrived);
+        watch.judge(config, &arrived, &evidence);
+        watch.look_ahead(config, at, value);
+        conclude(watch, quiet, evidence.ratio(), forecast.carried)
     }
 
     /// A sample without a value: is the silence too long?
     fn nothing(&mut self, at: UnixNanos) -> Observation {
         self.watch.stats.missing += 1;
-        let quiet = self.unjudged(at, f64::NAN);
+        let quiet = unjudged(&self.config, &self.watch, at, f64::NAN);
         let (Some(allowed), Some(last)) =
             (self.config.missing_after, self.watch.model.cadence.last_value())
         else {
@@ -188,23 +164,52 @@ impl Detector {
         };
         Observation { score: ratio / (1.0 + ratio), signal: Some(signal), ..quiet }
     }
+}
 
-    /// The expectation alone.
-    fn unjudged(&self, at: UnixNanos, seen: f64) -> Observation {
-        let forecast = self.watch.model.outlook(at, &self.config);
-        let (lower, upper) = self.watch.model.interval(&forecast);
-        let Forecast { expected, .. } = forecast;
-        Observation {
-            at,
-            seen,
-            expected,
-            lower,
-            upper,
-            score: 0.0,
-            judged: false,
-            signal: None,
-            state: self.state(),
-        }
+/// Learning or watching.
+fn state(config: &Config, watch: &Watch) -> State {
+    let (have, need) = (watch.model.trend.seen(), config.learning);
+    if have < need { State::Warming { have, need } } else { State::Ready }
+}
+
+/// The observation, with the alarm and the score put in.
+fn conclude(watch: &Watch, quiet: Observation, ratio: f64, carried: f64) -> Observation {
+    let score = ratio / (1.0 + ratio);
+    let Some(alarm) = &watch.alarm else {
+        return Observation { score: score.min(MOST_QUIET), ..quiet };
+    };
+    let past = (alarm.ratio.max(ratio) - 1.0).max(0.0) * watch.model.limits.surprise;
+    let signal = Signal {
+        kind: alarm.kind,
+        onset: alarm.onset,
+        at: quiet.at,
+        direction: alarm.direction,
+        size: alarm.size,
+        confidence: 1.0 - 0.5 * (-past).exp(),
+        // What a change carries over from its own first values was not expected before it.
+        expected: quiet.expected - carried,
+        lower: quiet.lower - carried,
+        upper: quiet.upper - carried,
+        seen: quiet.seen,
+    };
+    Observation { score: score.max(0.5), signal: Some(signal), ..quiet }
+}
+
+/// The expectation alone.
+fn unjudged(config: &Config, watch: &Watch, at: UnixNanos, seen: f64) -> Observation {
+    let forecast = watch.model.outlook(at, config);
+    let (lower, upper) = watch.model.interval(&forecast);
+    let Forecast { expected, .. } = forecast;
+    Observation {
+        at,
+        seen,
+        expected,
+        lower,
+        upper,
+        score: 0.0,
+        judged: false,
+        signal: None,
+        state: state(config, watch),
     }
 }
 

@@ -1,6 +1,8 @@
 //! How wrong forecasts turn out to be, by how far they look ahead.
 
 use crate::sample::UnixNanos;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 
 /// Forecasts under way, one for each of eight distances (1, 4, 16 … 16,384 usual spacings), and
 /// what those before them taught: how far the level drifts in that time, and within which
@@ -167,9 +169,10 @@ impl Horizons {
     pub(crate) fn is_sound(&self) -> bool {
         self.distances.iter().all(|distance| {
             let Distance { drift, drift_size, size, adjusted, ref pending, .. } = *distance;
-            let made = pending.is_none_or(|p| p.level.is_finite() && p.expected.is_finite());
-            made && drift.is_finite()
-                && drift_size.is_finite()
+            let made = pending.is_none_or(|p| learnable(p.level) && learnable(p.expected));
+            made && learnable(drift)
+                && learnable(drift_size)
+                && drift_size >= 0.0
                 && (LEAST_SIZE..=MOST_SIZE).contains(&size)
                 && adjusted.abs() <= MOST_ADJUSTED
         })

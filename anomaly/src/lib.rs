@@ -9,6 +9,7 @@ mod cadence;
 mod moments;
 mod quantile;
 mod season;
+mod discover;
 mod trend;
 mod tail;
 mod shift;

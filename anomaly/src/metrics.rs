@@ -27,7 +27,9 @@ use std::sync::Arc;
 use crate::metrics::cell::Cells;
 
 /// A recorder that hands everything on to `inner`, and keeps what [`Own`] watches. Give it an
-/// exporter's recorder, or `metrics::NoopRecorder`.
+/// exporter's recorder, or `metrics::NoopRecorder`. Counters and gauges cost one more atomic
+/// operation, a histogram's record a lock that is held for a moment; past 10,000 metrics, further
+/// ones are handed on alone.
 pub fn layer<R>(inner: R) -> (Layer<R>, Own) {
     let cells = Arc::new(Cells::default());
     (Layer::new(inner, Arc::clone(&cells)), Own::new(cells))

@@ -4,12 +4,15 @@ use crate::blocks::Blocks;
 use crate::cadence::Cadence;
 use crate::config::{Config, Limits};
 use crate::decay::{Gains, gain};
+use crate::discover::Discovery;
 use crate::flatline::Flatline;
 use crate::horizons::Standing;
 use crate::moments::{Persistence, Scale};
 use crate::rhythm::{Rewritten, Rhythm};
 use crate::sample::UnixNanos;
-use crate::season::Profile;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
+use crate::season::{Profile, Season};
 use crate::shift::Cusum;
 use crate::tail::Tail;
 use crate::trend::Trend;
@@ -26,6 +29,7 @@ pub(crate) struct Model {
     pub(crate) wall: WallClock,
     profile: Option<Box<Profile>>,
     rhythm: Option<Box<Rhythm>>,
+    discovery: Option<Box<Discovery>>,
     pub(crate) scale: Scale,
     pub(crate) persistence: Persistence,
     pub(crate) tail: Tail,
@@ -52,14 +56,19 @@ pub(crate) struct Forecast {
 
 impl Model {
     pub(crate) fn new(config: &Config) -> Self {
+        let longest = config.discover.filter(|_| config.season.is_none());
+        let discovery = longest.map(|longest| Box::new(Discovery::new(longest)));
+        // A season to be found has its room from the start.
+        let season = config.season.or(longest.map(|longest| Season::new(longest, FOUND_SLOTS)));
         Self {
             cadence: Cadence::default(),
             limits: Limits::default(),
             gains: Gains::default(),
             trend: Trend::default(),
             wall: WallClock::default(),
-            profile: config.season.map(|season| Box::new(Profile::new(season))),
-            rhythm: config.season.map(|_| Box::default()),
+            profile: season.map(|season| Box::new(Profile::new(season))),
+            rhythm: season.map(|_| Box::default()),
+            discovery,
             scale: Scale::default(),
             persistence: Persistence::default(),
             tail: Tail::new(),
@@ -74,7 +83,9 @@ impl Model {
     pub(crate) fn heap_bytes(&self) -> usize {
         let season = |profile: &Profile| size_of::<Profile>() + profile.heap_bytes();
         let rhythm = self.rhythm.as_ref().map_or(0, |_| size_of::<Rhythm>());
-        self.profile.as_deref().map_or(0, season) + rhythm
+        let discovery = |d: &Discovery| size_of::<Discovery>() + d.heap_bytes();
+        let discovery = self.discovery.as_deref().map_or(0, discovery);
+        self.profile.as_deref().map_or(0, season) + rhythm + discovery
     }
 
     /// What to expect of a value that came, with the gains of its instant.
@@ -156,7 +167,7 @@ impl Model {
 
     /// The interval that one value in 200 leaves on either side, a scale wide at the least.
     pub(crate) fn interval(&self, forecast: &Forecast) -> (f64, f64) {
-        let (up, down) = self.tail.reach(INTERVAL_SHARE);
+        let (up, down) = self.tail.reach();
         let Forecast { expected, scale, .. } = *forecast;
         (expected - scale * down.max(1.0), expected + scale * up.max(1.0))
     }
@@ -184,12 +195,28 @@ impl Model {
     }
 
     fn gather(&mut self, at: UnixNanos, value: f64, innovation: f64, season: f64) {
-        if let Some(profile) = &mut self.profile
+        if self.discovery.is_some() {
+            self.discover(at, value);
+        } else if let Some(profile) = &mut self.profile
             && profile.learn(self.wall.local(at), value, innovation)
         {
             // From here on the season speaks for its part; the trend keeps the rest.
             let level = self.trend.level() + season - profile.offset(self.wall.local(at)).0;
             self.trend.settle(level);
+        }
+    }
+
+    /// Looks for a season; one that is found is learned from here on.
+    fn discover(&mut self, at: UnixNanos, value: f64) {
+        let spacing = self.cadence.spacing();
+        let Some(discovery) = &mut self.discovery else { return };
+        if let Some(period) = discovery.observe(at, value, spacing) {
+            if let Some(profile) = &mut self.profile {
+                profile.assign(period);
+            }
+            self.discovery = None;
+        } else if discovery.is_over() {
+            (self.discovery, self.profile, self.rhythm) = (None, None, None);
         }
     }
 
@@ -206,7 +233,7 @@ impl Model {
     /// Teaches nothing while an alarm is on, and carries nothing over from it. A season still
     /// gathering its first period takes the value: it does not know yet what is strange.
     pub(crate) fn freeze(&mut self, at: UnixNanos, value: f64, forecast: &Forecast) {
-        if self.profile.as_deref().is_some_and(Profile::is_gathering) {
+        if self.discovery.is_some() || self.profile.as_deref().is_some_and(Profile::is_gathering) {
             self.gather(at, value, 0.0, forecast.season);
         }
         self.suspect = 0.0;
@@ -245,11 +272,14 @@ impl Model {
     pub(crate) fn is_sound(&self, config: &Config) -> bool {
         let season = match (&self.profile, config.season) {
             (Some(profile), Some(season)) => profile.is_sound(season),
+            (Some(profile), None) if config.discover.is_some() => profile.is_found(FOUND_SLOTS),
             (None, None) => true,
             _ => false,
         };
         season
-            && self.suspect.is_finite()
+            && self.discovery.as_deref().is_none_or(Discovery::is_sound)
+            && (self.discovery.is_none() || config.discover.is_some())
+            && learnable(self.suspect)
             && self.cadence.is_sound()
             && self.trend.is_sound()
             && self.scale.is_sound()
@@ -268,9 +298,10 @@ impl Model {
 
 /// A residual of more scales than that is as strange as one can be.
 pub(crate) const MOST_Z: f64 = 1e9;
+/// Pieces of a season that was found.
+const FOUND_SLOTS: u16 = 96;
 const CLIP: f64 = 2.0;
 /// What a strange value leaves behind counts that many scales at most.
 const FARTHEST: f64 = 16.0;
-const INTERVAL_SHARE: f64 = 0.005;
 /// Half-life, in values, of how often a series repeats itself.
 const FLAT_MEMORY: f64 = 2048.0;

@@ -1,5 +1,8 @@
 //! Location and scale that one wild value cannot move far.
 
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
+
 /// The scale of one-step residuals: a decayed mean of absolute residuals, each clipped at three
 /// scales (a Huber-type scale), and the smallest step the series is known to take, which keeps
 /// flat and quantised series from having no scale at all.
@@ -97,8 +100,8 @@ impl Scale {
     pub(crate) fn is_sound(&self) -> bool {
         let Growth { place, size, variance, covariance, .. } = self.growth;
         let moments = [self.place, place, size, variance, covariance];
-        [self.spread, self.step].iter().all(|v| v.is_finite() && *v >= 0.0)
-            && moments.iter().all(|v| v.is_finite())
+        [self.spread, self.step, size, variance].iter().all(|v| learnable(*v) && *v >= 0.0)
+            && moments.iter().all(|v| learnable(*v))
     }
 }
 
@@ -162,7 +165,7 @@ impl Persistence {
     /// Whether a restored state can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        [self.previous, self.product, self.square, self.detour].iter().all(|v| v.is_finite())
+        [self.previous, self.product, self.square, self.detour].iter().all(|v| learnable(*v))
             && self.square >= 0.0
     }
 }

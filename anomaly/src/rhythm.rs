@@ -1,6 +1,8 @@
 //! Whether the season is still what it was: the last period against the learned profile.
 
 use crate::sample::UnixNanos;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 
 /// How much of the learned season the values of the last whole period show: 1 when it is as ever, 0
 /// when it is gone, below when it is upside down. It is the slope of a regression of the values on
@@ -101,7 +103,7 @@ impl Rhythm {
     /// Whether a restored rhythm can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        self.quarter < 4 && self.mean.is_finite() && self.spread.is_finite()
+        self.quarter < 4 && learnable(self.mean) && learnable(self.spread)
     }
 }
 

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::sample::UnixNanos;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 
 /// A season: how long until the series repeats itself, and in how many pieces to learn it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,9 +122,21 @@ impl Profile {
         self.period_ns == fresh.period_ns
             && self.offsets.len() == fresh.offsets.len()
             && usize::from(self.slot) < self.offsets.len()
-            && self.offsets.iter().all(|offset| offset.is_finite())
+            && self.offsets.iter().all(|offset| learnable(f64::from(*offset)))
             && !(self.ready && self.offsets.contains(&EMPTY))
-            && [self.anchor, self.sum].iter().all(|v| v.is_finite())
+            && [self.anchor, self.sum].iter().all(|v| learnable(*v))
+    }
+
+    /// Takes another period, before anything was gathered.
+    pub(crate) fn assign(&mut self, period: Duration) {
+        self.period_ns = i64::try_from(period.as_nanos()).unwrap_or(i64::MAX).max(1_000_000);
+    }
+
+    /// Whether a restored profile of a season that was found can be gone on with.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_found(&self, slots: u16) -> bool {
+        let period = Duration::from_nanos(self.period_ns.unsigned_abs());
+        self.period_ns > 0 && self.is_sound(Season::new(period, slots))
     }
 
     /// Bytes allocated.

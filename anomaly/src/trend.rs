@@ -2,6 +2,8 @@
 
 use crate::decay::Gains;
 use crate::moments::median_and_scale;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 
 /// A local level and a damped slope, moved by residuals that the caller has clipped: robust
 /// Holt smoothing (Gelper, Fried and Croux 2010) with the damping of Gardner and McKenzie
@@ -76,7 +78,7 @@ impl Trend {
     /// Whether a restored trend can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        self.level.is_finite() && self.slope.is_finite() && self.first.iter().all(|v| v.is_finite())
+        learnable(self.level) && learnable(self.slope) && self.first.iter().all(|v| learnable(*v))
     }
 }
 

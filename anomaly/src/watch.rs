@@ -106,8 +106,13 @@ impl Watch {
         model.limits.refresh(model.cadence.per_week(), config);
         let residual = value - forecast.expected;
         let z = standardised(residual, &forecast);
-        let surprise = model.tail.surprise(z);
-        let deviate = normal_deviate(surprise).copysign(z);
+        let (surprise, deviate) = if z.abs() < NEAR {
+            // Nobody is surprised: most values need no logarithms.
+            (0.0, NEAR_DEVIATE * z)
+        } else {
+            let surprise = model.tail.surprise(z);
+            (surprise, normal_deviate(surprise).copysign(z))
+        };
         let shift = {
             // An estimate of how much is remembered errs, and what it errs by adds up.
             let limit = model.limits.shift * (1.0 + DOUBT * model.persistence.correlation());
@@ -315,6 +320,10 @@ fn standardised(residual: f64, forecast: &Forecast) -> f64 {
 /// noise: with a tenth the second one of fifty scales was no alarm any more; the rate of false
 /// alarms was the same for a tenth, a twentieth and this.
 const ALARM_SHARE: f32 = 0.02;
+/// Residuals below that many scales are as ordinary as can be, and count for a shift as much as
+/// those of a distribution a little lighter than a normal would.
+const NEAR: f64 = 1.0;
+const NEAR_DEVIATE: f64 = 0.8;
 /// How much more evidence for a shift is asked of a series that remembers itself wholly.
 const DOUBT: f64 = 0.2;
 /// Over what share of the surprise of an alarm a value is not trusted.

@@ -101,13 +101,13 @@ impl WallClock {
     }
 
     /// Local time, as if it were UTC.
-    pub(crate) fn local(&self, at: UnixNanos) -> UnixNanos {
+    pub(crate) fn local(self, at: UnixNanos) -> UnixNanos {
         UnixNanos::new(at.as_nanos().saturating_add(i64::from(self.ahead) * SECOND))
     }
 
     /// Whether a restored clock can be gone on with.
     #[cfg(feature = "serde")]
-    pub(crate) fn is_sound(&self) -> bool {
+    pub(crate) fn is_sound(self) -> bool {
         self.ahead.unsigned_abs() <= 26 * 3600
     }
 }

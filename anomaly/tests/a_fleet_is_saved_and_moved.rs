@@ -121,7 +121,7 @@ fn what_is_no_snapshot_is_named() {
 
 #[test]
 fn idle_series_are_given_up_and_their_places_used_again() {
-    let mut fleet = fleet().idle_after(Duration::from_secs(60));
+    let mut fleet = fleet().idle_after(Duration::from_mins(1));
     run(&mut fleet, 10, 0, 5);
     for second in 5..100 {
         for i in 0..3 {

@@ -208,3 +208,18 @@ fn what_cannot_be_is_told_at_once_and_never_learned() {
     assert!((seen[1150].expected - 10.0).abs() < 1.0, "{}", seen[1150].expected);
     assert!(seen[1102..].iter().all(|o| o.signal.is_none()));
 }
+
+#[test]
+fn a_season_nobody_told_of_is_found_and_learned() {
+    let wave =
+        |i: u32, value: f64| value + 30.0 * (f64::from(i) / 600.0 * std::f64::consts::TAU).sin();
+    let found = Config::default().discover_season(Duration::from_hours(1));
+    let error = |config: Config| {
+        let seen = watch(config, 9000, wave);
+        seen[6000..].iter().map(|o| (o.seen - o.expected).abs()).sum::<f64>() / 3000.0
+    };
+    let (found, without) = (error(found), error(Config::default()));
+    let given = error(Config::default().season(Season::new(Duration::from_mins(10), 96)));
+    println!("mean error {found:.2} found, {given:.2} given, {without:.2} without");
+    assert!(found < 1.05 * given && found < 0.95 * without, "{found} {given} {without}");
+}

@@ -23,7 +23,7 @@ fn coverage(config: Config, values: &[f64], ticks: u32, from: usize) -> f64 {
             all += 1;
         }
         if i >= from
-            && let Some(outlook) = detector.forecast(Duration::from_secs(60) * ticks, 0.9)
+            && let Some(outlook) = detector.forecast(Duration::from_mins(1) * ticks, 0.9)
         {
             under_way.push_back((i + ticks as usize, outlook));
         }

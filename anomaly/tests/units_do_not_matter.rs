@@ -2,22 +2,24 @@
 
 mod noise;
 
-use anomaly::{Config, Detector, Observation, Sample, UnixNanos};
-use noise::Noise;
+use std::time::Duration;
+
+use anomaly::{Config, Detector, Observation, Sample};
+use noise::{Noise, at};
 use proptest::prelude::*;
 
 /// Noise with a spike, a shift and a ramp, told in a unit, from a zero and at a start.
-fn watch(seed: u64, unit: f64, zero: f64, start: i64) -> Vec<Observation> {
+fn watch(seed: u64, unit: f64, zero: f64, start: u64) -> Vec<Observation> {
     let (mut noise, mut detector) = (Noise(seed), Detector::new(Config::default()));
-    (0..1200)
+    (0_u64..1200)
         .map(|i| {
             let shape = match i {
                 400 => 15.0,
                 600..700 => 8.0,
-                900.. => 0.2 * f64::from(i - 900),
+                900.. => 0.2 * (i - 900) as f64,
                 _ => 0.0,
             };
-            let at = UnixNanos::new(start + i64::from(i) * 1_000_000_000);
+            let at = at(0.0).after(Duration::from_secs(start + i));
             detector.observe(Sample::new(at, zero + unit * (shape + noise.normal())))
         })
         .collect()
@@ -51,8 +53,7 @@ proptest! {
     }
 
     #[test]
-    fn waiting(seed: u64, start in 0_i64..2_000_000_000) {
-        let start = start * 1_000_000_000;
+    fn waiting(seed: u64, start in 0_u64..2_000_000_000) {
         for (a, b) in watch(seed, 1.0, 0.0, 0).iter().zip(watch(seed, 1.0, 0.0, start)) {
             prop_assert_eq!((a.score, a.expected), (b.score, b.expected));
         }

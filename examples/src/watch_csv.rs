@@ -115,7 +115,8 @@ fn relative(file: &Path, base: &Path) -> PathBuf {
     below.components().filter(|part| matches!(part, Component::Normal(_))).collect()
 }
 
-fn is_closed(error: &anyhow::Error) -> bool {
+/// Whether who read standard output is gone: no fault of ours.
+pub(crate) fn is_closed(error: &anyhow::Error) -> bool {
     let kinds = error.chain().filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
     kinds.into_iter().any(|kind| kind == io::ErrorKind::BrokenPipe)
 }

@@ -5,6 +5,7 @@ mod rules;
 mod args;
 mod post;
 mod desk;
+mod token;
 mod board;
 mod state;
 
@@ -17,8 +18,11 @@ use anyhow::{Context, Result, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender};
 use tokio::signal::unix::{SignalKind, signal};
 
+use crate::watch_csv::is_closed;
+
 pub use args::Args;
 use desk::Desk;
+pub(crate) use token::Token;
 
 /// What a feed's thread sends.
 #[derive(Debug)]
@@ -89,7 +93,10 @@ pub fn run(args: &Args, every: Duration, start: impl FnOnce(Feed) -> Result<()>)
     drop((stop, fed));
     runtime.shutdown_background();
     let saved = args.state.as_deref().map_or(Ok(()), |path| state::save(path, &fleet));
-    done.and(saved)
+    match done {
+        Err(error) if is_closed(&error) => saved,
+        done => done.and(saved),
+    }
 }
 
 fn watch(

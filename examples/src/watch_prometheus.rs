@@ -7,7 +7,7 @@ use std::time::Duration;
 use anomaly::{Labels, Sample, UnixNanos};
 use anyhow::Result;
 
-use crate::watch_live::{self, Fed, Feed, now};
+use crate::watch_live::{self, Fed, Feed, Token, now};
 use api::Api;
 
 /// Watch the results of queries to a Prometheus, which is asked for their history at start
@@ -17,6 +17,9 @@ pub struct Args {
     #[arg(value_name = "URL")]
     pub url: String,
     /// What to watch: each series of the result is one; may be given several times
+    ///
+    /// Prometheus repeats the last value of a series that has none for five minutes, which looks like a
+    /// flatline; `last_over_time(NAME[2m])` repeats it for two at most.
     #[arg(long, value_name = "QUERY", required = true)]
     pub query: Vec<String>,
     /// How far apart values are
@@ -25,6 +28,8 @@ pub struct Args {
     /// How much of the past to learn from
     #[arg(long, value_name = "TIME", default_value = "7d", value_parser = humantime::parse_duration)]
     pub history: Duration,
+    #[command(flatten)]
+    token: Token,
     #[command(flatten)]
     live: watch_live::Args,
 }
@@ -36,11 +41,11 @@ pub struct Args {
 /// When Prometheus does not understand a query, or standard output is gone.
 pub fn run(args: &Args) -> Result<()> {
     let every = Duration::from_secs(args.every.as_secs().max(1));
-    let queries = args
-        .query
-        .iter()
-        .map(|query| Ok(Query { api: Api::new(&args.url)?, query: query.clone() }));
-    let queries = queries.collect::<Result<Vec<_>>>()?;
+    let token = args.token.header()?;
+    let query = |query: &String| {
+        Ok(Query { api: Api::new(&args.url, token.clone())?, query: query.clone() })
+    };
+    let queries = args.query.iter().map(query).collect::<Result<Vec<_>>>()?;
     watch_live::run(&args.live, every, |feed| {
         for query in queries {
             let (feed, history) = (feed.clone(), args.history);

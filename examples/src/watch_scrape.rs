@@ -3,11 +3,12 @@
 use std::time::{Duration, Instant};
 
 use anomaly::feed::{Format, Scrape};
+use anomaly::sink::Secret;
 use anomaly::{Labels, Sample};
 use anyhow::{Context, Result, ensure};
 use ureq::Agent;
 
-use crate::watch_live::{self, Fed, Feed, now};
+use crate::watch_live::{self, Fed, Feed, Token, now};
 
 /// Watch what targets expose: Prometheus text or OpenMetrics, counters as rates, histograms as quantiles
 #[derive(Clone, Debug, clap::Args)]
@@ -24,6 +25,8 @@ pub struct Args {
     /// How many points a target may expose
     #[arg(long, value_name = "N", default_value_t = 10_000)]
     pub most_points: usize,
+    #[command(flatten)]
+    token: Token,
     #[command(flatten)]
     live: watch_live::Args,
 }
@@ -49,6 +52,7 @@ pub fn run(args: &Args) -> Result<()> {
 struct Target {
     url: String,
     agent: Agent,
+    token: Option<Secret>,
     scrape: Scrape,
     up: Labels,
 }
@@ -67,7 +71,8 @@ impl Target {
             .most_series(args.most_points);
         let timeout = args.every.clamp(LEAST_TIMEOUT, MOST_TIMEOUT);
         let agent = Agent::config_builder().timeout_global(Some(timeout)).build().into();
-        Ok(Self { url: url.into(), agent, scrape, up: common.with("metric", "up") })
+        let token = args.token.header()?;
+        Ok(Self { url: url.into(), agent, token, scrape, up: common.with("metric", "up") })
     }
 
     fn read(mut self, every: Duration, feed: &Feed) {
@@ -105,7 +110,10 @@ impl Target {
     }
 
     fn fetch(&self) -> Result<(Format, Vec<u8>)> {
-        let request = self.agent.get(&self.url).header("accept", ACCEPT);
+        let mut request = self.agent.get(&self.url).header("accept", ACCEPT);
+        if let Some(token) = &self.token {
+            request = request.header("authorization", token.expose());
+        }
         let mut answer = request.call()?;
         let kind = answer.headers().get("content-type").and_then(|kind| kind.to_str().ok());
         let format = Format::of(kind.unwrap_or_default());

@@ -1,6 +1,8 @@
 //! `--season` and `--zone`: what nobody but a person knows of a series.
 
-use anomaly::{Config, Season, Zone};
+use std::time::Duration;
+
+use anomaly::{Config, Season, Zone, ZoneError};
 use anyhow::Result;
 
 /// What repeats, and by whose clocks.
@@ -8,16 +10,10 @@ use anyhow::Result;
 #[group(id = "seasons")]
 pub struct Args {
     /// What the series repeat with: it takes part once one whole period has been seen
-    #[arg(long, value_enum, value_name = "day|week", help_heading = "Judging")]
+    #[arg(long, value_enum, value_name = "day|week|auto", help_heading = "Judging")]
     pub season: Option<Period>,
-    /// The zone whose local time the season follows, like Europe/Berlin
-    #[arg(
-        long,
-        value_name = "ZONE",
-        default_value = "UTC",
-        requires = "season",
-        help_heading = "Judging"
-    )]
+    /// The zone whose local time seasons and maintenance follow, like Europe/Berlin
+    #[arg(long, value_name = "ZONE", default_value = "UTC", help_heading = "Judging")]
     pub zone: String,
 }
 
@@ -28,6 +24,8 @@ pub enum Period {
     Day,
     /// The hours of the week.
     Week,
+    /// What is found in the series themselves, up to a week: about three periods are looked at.
+    Auto,
 }
 
 impl Args {
@@ -38,10 +36,23 @@ impl Args {
     /// When there is no such zone.
     pub fn of(&self, config: Config) -> Result<Config> {
         let Some(period) = self.season else { return Ok(config) };
-        let season = match period {
-            Period::Day => Season::day(),
-            Period::Week => Season::week(),
+        let config = match period {
+            Period::Day => config.season(Season::day()),
+            Period::Week => config.season(Season::week()),
+            Period::Auto => config.discover_season(LONGEST),
         };
-        Ok(config.season(season).zone(Zone::named(&self.zone)?))
+        Ok(config.zone(self.named()?))
+    }
+
+    /// The zone.
+    ///
+    /// # Errors
+    ///
+    /// When there is none of this name.
+    pub fn named(&self) -> Result<Zone, ZoneError> {
+        Zone::named(&self.zone)
     }
 }
+
+/// A week, and what a search takes for one.
+const LONGEST: Duration = Duration::from_hours(8 * 24);

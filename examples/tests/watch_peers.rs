@@ -44,7 +44,9 @@ fn alerts(address: &str) -> Vec<(String, String)> {
     let body = parsed(&body);
     let text = |value: &Value| value.as_str().unwrap_or_default().to_owned();
     let of = |alert: &Value| (text(&alert["labels"]["queue"]), text(&alert["status"]["state"]));
-    let mut all: Vec<_> = body.as_array().expect("a list").iter().map(of).collect();
+    let all = body.as_array().expect("a list").iter().map(of);
+    // A target that was slow on a busy machine is another matter.
+    let mut all: Vec<_> = all.filter(|(queue, _)| !queue.is_empty()).collect();
     all.sort();
     all
 }
@@ -204,17 +206,24 @@ fn prometheus_teaches_its_history_so_that_watching_begins_at_once() {
     until("a scrape", || (level.turns() > 602).then_some(()));
 
     let url = format!("http://{address}/");
-    let args =
-        ["prometheus", &url, "--query=depth", "--every=1s", "--history=10m", "--learning=500"];
+    let args = [
+        "prometheus",
+        &url,
+        "--query=last_over_time(depth[2s])",
+        "--every=1s",
+        "--history=10m",
+        "--learning=500",
+    ];
     let watch = Watch::start(&args);
-    until("the history", || watch.said().contains("samples=6").then_some(()));
+    until("the history", || watch.said().contains("asked samples=").then_some(()));
     level.set(100);
-    let firing = watch.told("the change", |notice| notice["status"] == "firing");
+    let change =
+        |notice: &Value| notice["status"] == "firing" && notice["seen"].as_f64() > Some(90.0);
+    let firing = watch.told("the change", change);
     assert_eq!(
         (&firing["labels"]["metric"], &firing["labels"]["job"]),
         (&"depth".into(), &"t".into())
     );
-    assert!(firing["seen"].as_f64() > Some(90.0), "{firing}");
     assert!(firing["expected"].as_f64() < Some(10.0), "{firing}");
     assert!(watch.stop().success());
 

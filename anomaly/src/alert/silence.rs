@@ -15,12 +15,21 @@ pub struct Silence {
     from: Option<UnixNanos>,
     until: Option<UnixNanos>,
     weekly: Option<Weekly>,
+    #[cfg(feature = "zones")]
+    zone: Option<crate::zone::Zone>,
 }
 
 impl Silence {
     /// Silence from now on and for good.
     pub fn new(matchers: Matchers) -> Self {
-        Self { matchers, from: None, until: None, weekly: None }
+        Self {
+            matchers,
+            from: None,
+            until: None,
+            weekly: None,
+            #[cfg(feature = "zones")]
+            zone: None,
+        }
     }
 
     /// Not before this instant.
@@ -41,12 +50,30 @@ impl Silence {
         self
     }
 
+    /// The zone whose local time the weekly window follows (UTC): two in the morning stays two
+    /// in the morning when clocks move.
+    #[cfg(feature = "zones")]
+    pub fn zone(mut self, zone: crate::zone::Zone) -> Self {
+        self.zone = Some(zone);
+        self
+    }
+
     /// Whether it speaks at this instant of a series.
     pub fn covers(&self, now: UnixNanos, labels: &Labels) -> bool {
         self.from.is_none_or(|from| now >= from)
             && !self.is_over(now)
-            && self.weekly.is_none_or(|window| window.contains(now))
+            && self.weekly.is_none_or(|window| window.contains(self.local(now)))
             && self.matchers.matches(labels)
+    }
+
+    #[cfg_attr(
+        not(feature = "zones"),
+        expect(clippy::unused_self, reason = "only with zones is there a zone")
+    )]
+    fn local(&self, at: UnixNanos) -> UnixNanos {
+        #[cfg(feature = "zones")]
+        let at = self.zone.as_ref().map_or(at, |zone| zone.local(at));
+        at
     }
 
     /// Whether it will never speak again.
@@ -55,7 +82,7 @@ impl Silence {
     }
 }
 
-/// The same hours on some days of every week, in UTC: `Sat,Sun 02:00-04:30`, `Mon-Fri
+/// The same hours on some days of every week, in UTC unless the silence has a zone: `Sat,Sun 02:00-04:30`, `Mon-Fri
 /// 22:00-02:00` (over midnight, counted to the day it begins), `daily 03:00-04:00`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Weekly {
@@ -198,6 +225,24 @@ mod tests {
                 "{day} {hour}"
             );
         }
+    }
+
+    #[cfg(feature = "zones")]
+    #[test]
+    fn a_window_follows_the_clocks_of_its_zone() {
+        let zone = crate::zone::Zone::named("CET-1CEST,M3.5.0,M10.5.0/3").expect("a zone");
+        let window = "Sat 02:00-03:00".parse().expect("a window");
+        let silence = Silence::new("a=\"\"".parse().expect("a matcher")).weekly(window).zone(zone);
+        // Saturdays in January and in July of 2024, at midnight UTC.
+        let open = |midnight: i64| {
+            (0..24)
+                .filter(|hour| {
+                    let at = UnixNanos::new((midnight + hour * 3600) * 1_000_000_000);
+                    silence.covers(at, &Labels::default())
+                })
+                .collect::<Vec<_>>()
+        };
+        assert_eq!((open(1_705_104_000), open(1_720_828_800)), (vec![1], vec![0]));
     }
 
     #[test]

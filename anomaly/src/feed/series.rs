@@ -1,5 +1,7 @@
 //! The labels of what is made of a metric.
 
+use std::borrow::Cow;
+
 use crate::alert::Labels;
 
 /// `metric`, `of`, what every series of the feed has, and the metric's own labels.
@@ -11,12 +13,12 @@ pub(super) fn series<'a>(
 ) -> Labels {
     let ours = |name: &str| matches!(name, METRIC | OF) || common.value(name).is_some();
     let own = own.map(|(name, value)| {
-        let name = if ours(name) { format!("exported_{name}") } else { name.to_owned() };
-        (name, value)
+        let taken = ours(name).then(|| Cow::Owned(format!("exported_{name}")));
+        (taken.unwrap_or(Cow::Borrowed(name)), value)
     });
-    let common = common.iter().map(|(name, value)| (name.to_owned(), value));
-    let of = of.map(|of| (OF.to_owned(), of));
-    Labels::new(own.chain(common).chain(of).chain([(METRIC.to_owned(), metric)]))
+    let given = of.map(|of| (OF, of)).into_iter().chain([(METRIC, metric)]);
+    let given = common.iter().chain(given).map(|(name, value)| (Cow::Borrowed(name), value));
+    Labels::new(own.chain(given))
 }
 
 /// What a quantile is called: 0.5 `p50`, 0.999 `p99.9`.

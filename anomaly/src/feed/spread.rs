@@ -2,12 +2,19 @@
 
 use std::collections::BTreeMap;
 
-/// Values counted in logarithmic buckets, sixteen to a doubling: a quantile is right within
-/// 2.2 %. Bounded: at most 4097 buckets, however many values.
+/// Values counted in logarithmic buckets, sixteen to a doubling, each with the mean of its values:
+/// a quantile is right within 4.4 %, and does not move in steps where values lie close together.
+/// Bounded: at most 4097 buckets, however many values.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Spread {
-    buckets: BTreeMap<i32, f64>,
+    buckets: BTreeMap<i32, Bucket>,
     weight: f64,
+}
+
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Bucket {
+    weight: f64,
+    mean: f64,
 }
 
 impl Spread {
@@ -17,7 +24,10 @@ impl Spread {
         if value.is_nan() || !(weight > 0.0 && weight.is_finite()) {
             return;
         }
-        *self.buckets.entry(bucket(value)).or_default() += weight;
+        let value = value.clamp(-MOST, MOST);
+        let bucket = self.buckets.entry(place(value)).or_default();
+        bucket.weight += weight;
+        bucket.mean += (value - bucket.mean) * (weight / bucket.weight);
         self.weight += weight;
     }
 
@@ -31,9 +41,9 @@ impl Spread {
         let wanted = q.clamp(0.0, 1.0) * self.weight;
         let mut below = 0.0;
         let mut last = None;
-        for (&bucket, &weight) in &self.buckets {
-            below += weight;
-            last = Some(middle(bucket));
+        for bucket in self.buckets.values() {
+            below += bucket.weight;
+            last = Some(bucket.mean);
             if below >= wanted {
                 break;
             }
@@ -49,7 +59,7 @@ impl Spread {
 }
 
 /// 0 for zero and what is as good as zero; above it positive values, below it negative ones.
-fn bucket(value: f64) -> i32 {
+fn place(value: f64) -> i32 {
     let octaves = value.abs().log2();
     if octaves < -MOST_OCTAVES {
         return 0;
@@ -59,18 +69,10 @@ fn bucket(value: f64) -> i32 {
     if value < 0.0 { -up } else { up }
 }
 
-/// The geometric middle of a bucket.
-fn middle(bucket: i32) -> f64 {
-    if bucket == 0 {
-        return 0.0;
-    }
-    let steps = f64::from(bucket.abs() - 1) - MOST_OCTAVES * STEPS + 0.5;
-    (steps / STEPS).exp2().copysign(f64::from(bucket))
-}
-
 const STEPS: f64 = 16.0;
 /// From 5e-20 to 2e19: beyond, values are taken for the last.
 const MOST_OCTAVES: f64 = 64.0;
+const MOST: f64 = 18_446_744_073_709_551_616.0;
 
 #[cfg(test)]
 mod tests {
@@ -85,7 +87,7 @@ mod tests {
         }
         for (q, exact) in [(0.5, 5.0), (0.99, 9.9), (0.01, 0.1)] {
             let got = spread.quantile(q).expect("values");
-            assert!((got / exact - 1.0).abs() < 0.023, "{q}: {got}");
+            assert!((got / exact - 1.0).abs() < 0.045, "{q}: {got}");
         }
         assert_eq!(spread.weight(), 20_000.0);
         for i in 0..100_000 {
@@ -97,8 +99,14 @@ mod tests {
         assert!(spread.buckets.len() <= 4097, "{}", spread.buckets.len());
         assert!(spread.quantile(0.0).is_some_and(f64::is_finite));
         spread.clear();
+        // Close together: no steps.
+        for i in 0..100 {
+            spread.record(20.0 + f64::from(i) / 1e3, 1.0);
+        }
+        assert!(spread.quantile(0.5).is_some_and(|v| (v - 20.05).abs() < 0.01));
+        spread.clear();
         spread.record(-3.0, 1.0);
         spread.record(1.0, f64::NAN);
-        assert!(spread.quantile(1.0).is_some_and(|v| (v + 3.0).abs() < 0.1));
+        assert!(spread.quantile(1.0).is_some_and(|v| v == -3.0));
     }
 }

@@ -106,7 +106,7 @@ impl Fleet {
             None => self.insert(labels.clone(), Detector::new(Arc::clone(&self.config))),
         };
         self.recency.touch(place);
-        let series = self.series[place as usize].as_mut().expect("a place in the table is taken");
+        let series = self.taken(place);
         series.heard = series.heard.max(sample.at);
         let observation = series.detector.observe(sample);
         let event = self.alerts.observe(sample.at, labels, &observation);
@@ -118,10 +118,7 @@ impl Fleet {
     /// Replaces the one that watched it.
     pub fn watch(&mut self, labels: Labels, detector: Detector) {
         match self.places.get(&labels) {
-            Some(&place) => {
-                let series = self.series[place as usize].as_mut();
-                series.expect("a place in the table is taken").detector = detector;
-            }
+            Some(&place) => self.taken(place).detector = detector,
             None => drop(self.insert(labels, detector)),
         }
     }
@@ -177,6 +174,11 @@ impl Fleet {
     /// What the fleet holds and has done.
     pub fn stats(&self) -> FleetStats {
         FleetStats { series: self.places.len(), alerts: self.alerts.stats(), ..self.stats }
+    }
+
+    /// The series at a place that the table names.
+    fn taken(&mut self, place: u32) -> &mut Series {
+        self.series[place as usize].as_mut().expect("a place in the table is taken")
     }
 
     fn forget_idle(&mut self, now: UnixNanos) {

@@ -71,13 +71,13 @@ fn slot(at: UnixNanos, parts: usize) -> usize {
 
 const QUARTERS: usize = 96;
 const HOURS: usize = 24;
-const CLIP: f64 = 2.64;
-const SHIFT_SHARE: f64 = 0.0231;
+const CLIP: f64 = 2.07;
+const SHIFT_SHARE: f64 = 0.0393;
 const QUARTER_SHARE: f64 = 0.0245;
 const HOUR_SHARE: f32 = 0.01;
 const RESTLESS_SHARE: f64 = 0.0002;
 /// How far the hours' differences are believed.
-const TRUST: f64 = 0.78;
+const TRUST: f64 = 0.7;
 
 #[cfg(test)]
 mod tests {

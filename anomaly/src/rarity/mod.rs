@@ -4,7 +4,7 @@
 //! this series goes so far): the smoothed distance from a robust level, the roughness of the last
 //! values, the distance from the same time of day before, that together with the distance from a
 //! short-term forecast, and how new the succession of movements is. The squares are summed with
-//! how far the value lies outside of everything seen so far, so that one great surprise outweighs
+//! how far the value lies outside of everything seen so far, and how long it has been the same, so that one great surprise outweighs
 //! several small ones. What follows a peak is measured against it: an episode is one peak and not a
 //! plateau.
 //!
@@ -15,6 +15,7 @@ mod surprise;
 mod day;
 mod context;
 
+use crate::flatline::Flatline;
 use crate::sample::{Sample, UnixNanos};
 
 use context::Context;
@@ -44,6 +45,10 @@ pub struct Rarity {
     least: f64,
     most: f64,
     surprises: [Surprise; 5],
+    flat: Option<Flatline>,
+    /// Surprise of the run under way, and of the longest one that ended.
+    run: f64,
+    habit: f64,
     peak: f64,
     unrest: f64,
 }
@@ -84,6 +89,9 @@ impl Rarity {
             least: f64::INFINITY,
             most: f64::NEG_INFINITY,
             surprises: [Surprise::default(); 5],
+            flat: None,
+            run: 0.0,
+            habit: 0.0,
             peak: 0.0,
             unrest: 0.0,
         }
@@ -120,7 +128,7 @@ impl Rarity {
         let share = SCALE_SHARE.max(1.0 / self.seen as f64);
         let glance = Glance { at, value, moved, floor, share };
         let looks = self.look(&glance);
-        let mut strange = self.beyond(value);
+        let mut strange = self.beyond(value) + self.stuck(at, value);
         for ((surprise, look), weight) in self.surprises.iter_mut().zip(looks).zip(WEIGHTS) {
             strange += look.map_or(0.0, |look| weight * surprise.of(look).powi(2));
         }
@@ -184,6 +192,26 @@ impl Rarity {
         distance
     }
 
+    /// How strange it is that the value is the same as before, squared, for runs that this series
+    /// does not make.
+    fn stuck(&mut self, at: Option<UnixNanos>, value: f64) -> f64 {
+        let at = at.unwrap_or(UnixNanos::new(0));
+        let flat = self.flat.get_or_insert_with(|| Flatline::new(at, value));
+        flat.observe(at, value);
+        let surprise = flat.surprise();
+        flat.learn((1.0 / self.seen as f64).max(FLAT_SHARE));
+        self.habit *= HABIT_KEPT;
+        if surprise < self.run {
+            // What a quiet night brings every day is a habit.
+            self.habit = self.habit.max(self.run);
+        }
+        self.run = surprise;
+        if surprise < LEAST_FLAT.max(2.0 * self.habit) || self.seen <= WARM {
+            return 0.0;
+        }
+        (FLAT_WEIGHT * surprise).min(MOST_FLAT).powi(2)
+    }
+
     /// How far the value is outside of everything seen so far, squared.
     fn beyond(&mut self, value: f64) -> f64 {
         let known = self.most - self.least;
@@ -202,26 +230,33 @@ const WARM: u64 = 100;
 const YOUNG: u64 = 8;
 /// Shares of a value in a memory: 1 − 2^(−1/half-life in values).
 const LEVEL_SHARE: f64 = 0.01656;
-const SCALE_SHARE: f64 = 0.000225;
+const SCALE_SHARE: f64 = 0.000_161;
 const SMOOTH_SHARE: f64 = 0.109;
 const ROUGH_SHARE: f64 = 0.03;
-const NEAR_SHARE: f64 = 0.328;
+const NEAR_SHARE: f64 = 0.33;
 const SLOPE_SHARE: f64 = 0.03;
-/// A peak is forgotten by half after 26 values, or after 400.
-const PEAK_KEPT: f64 = 0.973_7;
+/// A peak is forgotten by half after 31 values, or after 400.
+const PEAK_KEPT: f64 = 0.9781;
 const PEAK_KEPT_IN_CALM: f64 = 0.998_268;
 /// Strangeness on average, up to which a series is calm.
-const CALM: f64 = 1.0;
+const CALM: f64 = 0.876;
 const UNREST_SHARE: f64 = 0.02;
 const MOST_UNREST: f64 = 20.0;
-const PEAK_WEIGHT: f64 = 0.1065;
-const CLIP: f64 = 2.64;
+const PEAK_WEIGHT: f64 = 0.0964;
+const CLIP: f64 = 2.07;
 const STEP_CLIP: f64 = 10.0;
 const FARTHEST: f64 = 29.0;
 /// Of the looks, in their order.
-const WEIGHTS: [f64; 5] = [0.756, 1.12, 0.225, 0.083, 0.229];
-const RANGE_WEIGHT: f64 = 131.0;
-const MOST_BEYOND: f64 = 13.0;
+const WEIGHTS: [f64; 5] = [0.756, 1.04, 0.225, 0.083, 0.229];
+const FLAT_SHARE: f64 = 1.0 / 2048.0;
+/// Nats of surprise at a run before it counts.
+const LEAST_FLAT: f64 = 20.0;
+/// A run is remembered by half after ten thousand values.
+const HABIT_KEPT: f64 = 0.999_930_7;
+const FLAT_WEIGHT: f64 = 0.1;
+const MOST_FLAT: f64 = 8.0;
+const RANGE_WEIGHT: f64 = 159.0;
+const MOST_BEYOND: f64 = 12.0;
 /// What scores a half.
 const HALF: f64 = 30.0;
 

@@ -43,4 +43,4 @@ const WARM: u32 = 100;
 /// Memory: half after ten thousand values.
 const SHARE: f64 = 6.93e-5;
 const LEAST_DEVIATION: f64 = 0.307;
-const MOST: f64 = 13.0;
+const MOST: f64 = 16.4;

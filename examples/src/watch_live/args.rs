@@ -61,7 +61,7 @@ pub struct Args {
     /// Do not tell of series that match, like 'host=~"test.*"'
     #[arg(long, value_name = "MATCHERS", value_parser = matchers, help_heading = "Alerts")]
     pub silence: Vec<Matchers>,
-    /// Do not tell of series that match in these hours (UTC), like 'Sat,Sun 02:00-04:00 host=a'
+    /// Do not tell of series that match in these hours, like 'Sat,Sun 02:00-04:00 host=a'
     #[arg(long, value_name = "DAYS HOURS MATCHERS", value_parser = Maintenance::parse, help_heading = "Alerts")]
     pub maintenance: Vec<Maintenance>,
     /// While an alert matches SOURCE, do not tell of those that match TARGET and agree in the labels
@@ -120,15 +120,16 @@ impl Args {
     }
 
     /// A dispatch with the rules given, which tells again every `repeat`.
-    pub(super) fn dispatch(&self, repeat: Duration) -> Dispatch {
+    pub(super) fn dispatch(&self, repeat: Duration) -> Result<Dispatch> {
+        let zone = self.season.named()?;
         let dispatch = Dispatch::new().wait(self.wait).repeat(repeat);
         let inhibited = self.inhibit.iter().cloned();
         let mut dispatch = inhibited.fold(dispatch, Dispatch::inhibit);
         let silences = self.silence.iter().cloned().map(Silence::new);
-        for silence in silences.chain(self.maintenance.iter().map(Maintenance::silence)) {
+        for silence in silences.chain(self.maintenance.iter().map(|window| window.silence(&zone))) {
             dispatch.silence(silence);
         }
-        dispatch
+        Ok(dispatch)
     }
 
     pub(super) fn extra_labels(&self) -> Labels {

@@ -37,11 +37,11 @@ impl Desk {
             Ok::<_, anyhow::Error>((Post::new(&Secret::new(url))?, sink))
         });
         Ok(Self {
-            people: args.dispatch(args.repeat),
+            people: args.dispatch(args.repeat)?,
             webhook: webhook.context("--webhook")?,
             slack: slack.transpose().context("--slack-url-file")?,
             pagerduty: pager.transpose().context("--pagerduty-url")?,
-            manager: args.dispatch(args.resend),
+            manager: args.dispatch(args.resend)?,
             alertmanager: manager.transpose().context("--alertmanager")?,
         })
     }
@@ -77,8 +77,18 @@ impl Desk {
     }
 }
 
+impl Drop for Desk {
+    /// All end at the same time, not one after the other.
+    fn drop(&mut self) {
+        let pagerduty = self.pagerduty.iter().map(|(post, _)| post);
+        let alertmanager = self.alertmanager.iter().map(|(post, _)| post);
+        let posts = self.webhook.iter().chain(&self.slack).chain(pagerduty).chain(alertmanager);
+        posts.for_each(Post::end);
+    }
+}
+
 /// The one line of a file that nobody else should read.
-fn secret(file: &Path) -> Result<Secret> {
+pub(super) fn secret(file: &Path) -> Result<Secret> {
     let text =
         std::fs::read_to_string(file).with_context(|| format!("cannot read {}", file.display()))?;
     ensure!(!text.trim().is_empty(), "{} is empty", file.display());

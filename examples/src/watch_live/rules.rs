@@ -1,6 +1,6 @@
 //! Silences, maintenance windows and inhibitions, as words of the command line.
 
-use anomaly::{Inhibition, Matchers, Silence, Weekly};
+use anomaly::{Inhibition, Matchers, Silence, Weekly, Zone};
 
 /// `DAYS HH:MM-HH:MM MATCHERS`.
 #[derive(Clone, Debug)]
@@ -23,9 +23,9 @@ impl Maintenance {
         Ok(Self(window, matchers(rest)?))
     }
 
-    /// The silence it is.
-    pub fn silence(&self) -> Silence {
-        Silence::new(self.1.clone()).weekly(self.0)
+    /// The silence it is, by the clocks of a zone.
+    pub fn silence(&self, zone: &Zone) -> Silence {
+        Silence::new(self.1.clone()).weekly(self.0).zone(zone.clone())
     }
 }
 

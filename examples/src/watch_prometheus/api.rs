@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use anomaly::sink::Secret;
 use anomaly::{Labels, Sample, UnixNanos};
 use serde::Deserialize;
 use ureq::Agent;
@@ -12,6 +13,7 @@ use ureq::Agent;
 pub(super) struct Api {
     url: String,
     agent: Agent,
+    token: Option<Secret>,
 }
 
 /// Why there is no result.
@@ -61,14 +63,14 @@ struct Series {
 }
 
 impl Api {
-    pub(super) fn new(url: &str) -> Result<Self, ApiError> {
+    pub(super) fn new(url: &str, token: Option<Secret>) -> Result<Self, ApiError> {
         let fits = url.starts_with("http://") || url.starts_with("https://");
         if !fits || url.parse::<ureq::http::Uri>().is_err() {
             return Err(ApiError::Url(url.into()));
         }
         let config = Agent::config_builder().timeout_global(Some(TIMEOUT));
         let agent = config.http_status_as_error(false).build().into();
-        Ok(Self { url: url.trim_end_matches('/').into(), agent })
+        Ok(Self { url: url.trim_end_matches('/').into(), agent, token })
     }
 
     /// What a query gives at an instant.
@@ -109,6 +111,10 @@ impl Api {
         let request = self.agent.get(format!("{}/api/v1/{what}", self.url));
         let request =
             request.query_pairs(pairs.iter().map(|(name, value)| (*name, value.as_str())));
+        let request = match &self.token {
+            Some(token) => request.header("authorization", token.expose()),
+            None => request,
+        };
         let mut answer = request.call().map_err(lost)?;
         let status = answer.status().as_u16();
         let body = answer.body_mut().with_config().limit(MOST_BODY).read_to_vec().map_err(lost)?;

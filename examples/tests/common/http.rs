@@ -5,9 +5,10 @@ use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-/// What is asked: the line, and the body.
+/// What is asked: the line, the headers in lower case, and the body.
 pub struct Request {
     pub line: String,
+    pub headers: Vec<String>,
     pub body: String,
 }
 
@@ -30,6 +31,7 @@ fn one(stream: TcpStream, answer: &dyn Fn(&Request) -> (u16, String)) -> Option<
     let mut line = String::new();
     reader.read_line(&mut line).ok()?;
     let mut length = 0;
+    let mut headers = Vec::new();
     loop {
         let mut header = String::new();
         reader.read_line(&mut header).ok()?;
@@ -40,11 +42,12 @@ fn one(stream: TcpStream, answer: &dyn Fn(&Request) -> (u16, String)) -> Option<
         if let Some(value) = header.strip_prefix("content-length:") {
             length = value.trim().parse().ok()?;
         }
+        headers.push(header);
     }
     let mut body = vec![0; length];
     reader.read_exact(&mut body).ok()?;
     let body = String::from_utf8(body).ok()?;
-    let (status, text) = answer(&Request { line: line.trim().to_owned(), body });
+    let (status, text) = answer(&Request { line: line.trim().to_owned(), headers, body });
     let head = format!(
         "HTTP/1.1 {status} X\r\ncontent-type: text/plain; version=0.0.4\r\ncontent-length: {}\r\nconnection: close\r\n\r\n",
         text.len()

@@ -49,8 +49,7 @@ fn peak(records: usize) -> (usize, usize) {
     let before = LIVE.load(Ordering::Relaxed);
     PEAK.store(before, Ordering::Relaxed);
     let wal = Wal::open(Disk::open(folder.path()).unwrap(), config).unwrap();
-    let mut cursors =
-        ["a", "b", "c"].map(|name| Cursor::open(&wal, name, Start::Oldest).unwrap());
+    let mut cursors = ["a", "b", "c"].map(|name| Cursor::open(&wal, name, Start::Oldest).unwrap());
     let payload = vec![7; RECORD];
     for _ in 0..records {
         drop(wal.append(1, 0, &[&payload]).unwrap());

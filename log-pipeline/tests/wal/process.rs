@@ -1,16 +1,21 @@
 //! A process that appends and delivers, and what the world outside knows of it when it dies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 
 use log_pipeline::cursor::{Cursor, Start};
 use log_pipeline::wal::sim::{After, Sim};
-use log_pipeline::wal::{Config, Record, Sync, Wal};
+use log_pipeline::wal::{Config, Receipt, Record, Sync, Wal};
 
 /// What one life of the process does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
     /// Appends so many messages of a source, and waits until they are safe.
     Append { source: usize, count: usize },
+    /// The same, while both sinks keep and commit all there is: on a full disk that makes the room.
+    Through { source: usize, count: usize },
     /// A sink is handed what there is, up to so many.
     Read { sink: usize, most: usize },
     /// It keeps the first so many per cent of what it was handed, and the cursor is moved.
@@ -79,7 +84,7 @@ impl Outside {
         check_cursors(&self.acknowledged, &readers)?;
         for &step in steps {
             let goes_on = match step {
-                Step::Append { source, count } => {
+                Step::Append { source, count } | Step::Through { source, count } => {
                     let mut receipts = Vec::new();
                     for _ in 0..count {
                         let message = message(source, self.next_number[source]);
@@ -87,6 +92,14 @@ impl Outside {
                         let (head, tail) = message.split_at(5);
                         if let Ok(receipt) = wal.try_append(1, 0, &[head, tail]) {
                             receipts.push((message, receipt));
+                        }
+                    }
+                    if matches!(step, Step::Through { .. }) {
+                        while receipts.iter().any(|(_, receipt)| is_under_way(receipt)) {
+                            if readers.iter_mut().try_for_each(Reader::finish).is_err() {
+                                return Ok(());
+                            }
+                            std::thread::yield_now();
                         }
                     }
                     receipts.into_iter().all(|(message, receipt)| {
@@ -147,6 +160,12 @@ impl Outside {
         }
         Ok(())
     }
+}
+
+/// Neither safe nor failed.
+fn is_under_way(receipt: &Receipt) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    Pin::new(&mut receipt.clone()).poll(&mut context).is_pending()
 }
 
 fn open<'a>(wal: &Wal, sinks: &'a mut [Sink; 2]) -> Option<Vec<Reader<'a>>> {

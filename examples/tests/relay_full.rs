@@ -103,7 +103,7 @@ fn fill_and_recover(options: &[&str]) {
     stream.set_read_timeout(Some(Duration::from_millis(100))).expect("a timeout");
     let safe = send(&mut stream, 0, ALL);
     assert!((500..1100).contains(&safe), "a mebibyte holds about a thousand: {safe}");
-    let blocks = options.is_empty();
+    let blocks = !options.contains(&"--quota");
     until("the metric says so", || {
         metric(&metrics, "log_pipeline_waits_for_disk") == Some(f64::from(u8::from(blocks)))
     });
@@ -129,6 +129,15 @@ fn a_full_disk_makes_senders_wait() {
         return common::skipped("mounting a tmpfs needs root");
     }
     fill_and_recover(&[]);
+}
+
+#[test]
+fn a_journal_that_is_followed_does_not_keep_the_disk_full() {
+    if !is_root() {
+        return common::skipped("mounting a tmpfs needs root");
+    }
+    let journal = tempfile::tempdir().expect("a folder");
+    fill_and_recover(&["--journal", &journal.path().display().to_string()]);
 }
 
 #[test]

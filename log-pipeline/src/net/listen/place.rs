@@ -81,11 +81,14 @@ fn decode(bytes: &[u8]) -> Option<(u64, Vec<u8>)> {
     let (cursor, rest) = rest.split_at_checked(u16::from_le_bytes(*length).into())?;
     let covered = &bytes[..MAGIC.len() + 8 + 2 + cursor.len()];
     let whole = u32::from_le_bytes(*rest.first_chunk()?) == crc32c(covered);
-    whole.then(|| (u64::from_le_bytes(*generation), cursor.to_vec()))
+    let generation = u64::from_le_bytes(*generation);
+    (whole && generation < MOST).then(|| (generation, cursor.to_vec()))
 }
 
 const MAGIC: [u8; 8] = *b"LOGJRNL\x01";
 const SLOT_BYTES: usize = 4096;
+/// So that one can always be added.
+const MOST: u64 = 1 << 62;
 
 #[cfg(test)]
 mod tests {

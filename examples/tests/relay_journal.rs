@@ -155,3 +155,14 @@ fn an_export_comes_from_standard_input() {
     relay_common::signal(&child, libc::SIGTERM);
     assert!(child.wait().expect("it ends").success());
 }
+
+#[test]
+fn the_systems_journal_needs_no_folder() {
+    let folder = tempfile::tempdir().expect("a folder");
+    for journal in [&["--journal"][..], &["--journal", "system"]] {
+        let to = ["--to", "all=file:/dev/null"];
+        // Whether there is a journal or not: it is tried again and again.
+        let relay = Relay::start(folder.path(), &[journal, &to].concat());
+        relay.stop();
+    }
+}

@@ -25,8 +25,8 @@ fn a_running_relays_spool_is_told_and_exported() {
     let file = folder.path().join("all.jsonl");
     let (all, dead) =
         (format!("all=file:{}", file.display()), format!("dead=tcp://127.0.0.1:{}", free_port()));
-    let args = ["--tcp", "127.0.0.1:0", "--node", "n", "--to", &all, "--to", &dead];
-    let relay = Relay::start(folder.path(), &args);
+    let args = ["--tcp", "127.0.0.1:0", "--node", "n", "--drain", "500ms", "--to", &all];
+    let relay = Relay::start(folder.path(), &[&args[..], &["--to", &dead]].concat());
     send_lines(relay.address("tcp").port(), 0..500);
     until("the file has them", || all_there(&file, 500));
 
@@ -64,6 +64,13 @@ fn a_running_relays_spool_is_told_and_exported() {
     assert!(String::from_utf8_lossy(&output.stderr).contains("are damaged"));
     let rest = text(&spool(folder.path(), &["--export", "raw"]));
     assert_eq!(rest.lines().count(), 499, "the others are good");
+
+    // The dead sink is taken out of service, and the spool no longer waits for it.
+    let relay = Relay::start(folder.path(), &[&args[..], &["--forget", "dead"]].concat());
+    relay.stop();
+    let told = text(&spool(folder.path(), &[]));
+    assert!(told.contains("sink    all ") && !told.contains("sink    dead"), "{told}");
+    assert!(told.contains(".bad  "), "what was damaged is still there to be looked at: {told}");
 }
 
 #[test]

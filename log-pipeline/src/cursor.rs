@@ -71,7 +71,7 @@ impl Cursor {
         let shared = Arc::clone(wal.shared());
         // The hold comes first: from here on no segment goes away.
         let (known, at) = shared.with(|state| {
-            let known = state.cursors.get(name).is_some();
+            let known = state.cursors.contains_key(name);
             if state.cursors.get(name).is_some_and(|hold| hold.open) {
                 return Err(CursorError::InUse(name.to_owned()));
             }

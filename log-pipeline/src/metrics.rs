@@ -44,6 +44,7 @@ fn publish_wal(stats: &wal::Stats) {
     counter!(APPENDED_BYTES).absolute(stats.appended_bytes);
     counter!(BATCHES).absolute(stats.batches);
     counter!(SYNCS).absolute(stats.syncs);
+    gauge!(SYNC_TIME).set(stats.sync_time.as_secs_f64());
     counter!(QUARANTINED_BYTES).absolute(stats.quarantined_bytes);
     counter!(EVICTED).absolute(stats.evicted_segments);
     counter!(DISK_FULL).absolute(stats.disk_full);
@@ -91,6 +92,7 @@ const APPENDED: &str = "log_pipeline_appended_messages_total";
 const APPENDED_BYTES: &str = "log_pipeline_appended_bytes_total";
 const BATCHES: &str = "log_pipeline_written_batches_total";
 const SYNCS: &str = "log_pipeline_syncs_total";
+const SYNC_TIME: &str = "log_pipeline_sync_seconds";
 const QUARANTINED_BYTES: &str = "log_pipeline_quarantined_bytes_total";
 const EVICTED: &str = "log_pipeline_evicted_segments_total";
 const DISK_FULL: &str = "log_pipeline_disk_full_total";
@@ -134,10 +136,11 @@ const COUNTERS: [(&str, Unit, &str); 18] = [
     (RETRIES, Unit::Count, "Attempts of a sink that failed and are repeated"),
 ];
 
-const GAUGES: [(&str, Unit, &str); 7] = [
+const GAUGES: [(&str, Unit, &str); 8] = [
     (SEGMENTS, Unit::Count, "Segments of the log on disk"),
     (USED, Unit::Bytes, "What the log takes, as its quota counts it"),
     (WAITS_FOR_DISK, Unit::Count, "1 while the disk is full and appending waits"),
+    (SYNC_TIME, Unit::Seconds, "Time spent in fdatasync calls on the log so far"),
     (OPEN, Unit::Count, "Connections open"),
     (LAG, Unit::Seconds, "Age of the oldest message a sink has looked at and is not done with"),
     (LAG_RECORDS, Unit::Count, "Messages in the log a sink is not done with"),

@@ -75,8 +75,8 @@ pub struct Args {
     #[arg(long, value_name = "MODE", default_value = "666", value_parser = words::mode, help_heading = "Listening")]
     pub unix_mode: u32,
 
-    /// Follow the systemd journal, the system's or that in a folder: each entry once, over restarts
-    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "", help_heading = "Listening")]
+    /// Follow the systemd journal in a folder, or the system's: each entry once, over restarts
+    #[arg(long, value_name = "DIR", num_args = 0..=1, default_missing_value = "system", help_heading = "Listening")]
     pub journal: Option<PathBuf>,
     /// Where to begin when it was never followed: with what comes now, or with the oldest entry
     #[arg(

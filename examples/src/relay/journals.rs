@@ -15,7 +15,7 @@ pub(super) async fn follow(args: &Args, pipeline: &Pipeline) -> Result<()> {
             JournalFrom::End => Start::End,
             JournalFrom::Oldest => Start::Oldest,
         });
-        if !folder.as_os_str().is_empty() {
+        if folder != Path::new("system") {
             config = config.folder(folder);
         }
         pipeline.follow_journal(config, args.limits()).context("--journal")?;

@@ -16,7 +16,7 @@ use std::time::Duration;
 use anyhow::{Context, Result};
 use log_pipeline::net::Pipeline;
 use metrics_exporter_prometheus::PrometheusBuilder;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use self::sockets::Sockets;
 
@@ -41,6 +41,7 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 async fn relay(args: &Args, sockets: Sockets, pipeline: Pipeline) -> Result<()> {
+    let mut signals = Signals::new()?;
     for target in &args.to {
         let routes = args.route.iter().filter(|(_, name)| *name == target.name);
         let config = routes.fold(target.config(), |config, (route, _)| config.route(route.clone()));
@@ -63,7 +64,7 @@ async fn relay(args: &Args, sockets: Sockets, pipeline: Pipeline) -> Result<()> 
     };
     crate::ready::say("READY=1");
     let ended = tokio::select! {
-        ended = until_told(&pipeline) => ended,
+        () = signals.end(&pipeline) => Ok(()),
         failed = publishing => failed,
         failed = pipeline.failed() => Err(failed.into()),
     };
@@ -98,17 +99,33 @@ fn forget(args: &Args, pipeline: &Pipeline) -> Result<()> {
     Ok(())
 }
 
-/// Ends with SIGINT or SIGTERM; SIGHUP opens files again.
-async fn until_told(pipeline: &Pipeline) -> Result<()> {
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut hang_up = signal(SignalKind::hangup())?;
-    loop {
-        tokio::select! {
-            interrupted = tokio::signal::ctrl_c() => return Ok(interrupted?),
-            _ = terminate.recv() => return Ok(()),
-            _ = hang_up.recv() => {
-                tracing::info!("opening files again");
-                pipeline.reopen_files();
+/// What one tells a running relay.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hang_up: Signal,
+}
+
+impl Signals {
+    /// From here on none is missed.
+    fn new() -> std::io::Result<Self> {
+        Ok(Self {
+            interrupt: signal(SignalKind::interrupt())?,
+            terminate: signal(SignalKind::terminate())?,
+            hang_up: signal(SignalKind::hangup())?,
+        })
+    }
+
+    /// Ends with SIGINT or SIGTERM; SIGHUP opens files again.
+    async fn end(&mut self, pipeline: &Pipeline) {
+        loop {
+            tokio::select! {
+                _ = self.interrupt.recv() => return,
+                _ = self.terminate.recv() => return,
+                _ = self.hang_up.recv() => {
+                    tracing::info!("opening files again");
+                    pipeline.reopen_files();
+                }
             }
         }
     }

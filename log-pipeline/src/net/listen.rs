@@ -8,6 +8,8 @@ mod relp;
 mod accept;
 mod datagram;
 #[cfg(feature = "journal")]
+mod place;
+#[cfg(feature = "journal")]
 mod export;
 #[cfg(feature = "journal")]
 mod journal;

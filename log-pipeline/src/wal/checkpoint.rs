@@ -120,7 +120,8 @@ fn encode(generation: u64, at: Position) -> [u8; SLOT_BYTES] {
 fn decode(bytes: &[u8]) -> Option<(u64, Position)> {
     let bytes = bytes.get(..SLOT_BYTES)?;
     let whole = u32_at(bytes, SLOT_BYTES - 4) == crc32c(&bytes[..SLOT_BYTES - 4]);
-    (bytes[..8] == MAGIC && whole && u64_at(bytes, 16) < MOST).then(|| {
+    let countable = u64_at(bytes, 8) < MOST && u64_at(bytes, 16) < MOST;
+    (bytes[..8] == MAGIC && whole && countable).then(|| {
         let at = Position {
             seq: u64_at(bytes, 16),
             segment: u64_at(bytes, 24),

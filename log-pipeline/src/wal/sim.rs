@@ -81,6 +81,11 @@ impl Sim {
         self.world().used()
     }
 
+    /// Writes that found no room.
+    pub fn refused(&self) -> u64 {
+        self.world().refused
+    }
+
     /// No `sync_data` ends while this is held.
     pub fn hold_syncs(&self) -> MutexGuard<'_, ()> {
         self.sync_gate.lock().unwrap_or_else(PoisonError::into_inner)

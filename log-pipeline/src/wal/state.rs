@@ -92,6 +92,8 @@ pub struct Stats {
     pub batches: u64,
     /// fdatasync calls on segments.
     pub syncs: u64,
+    /// The time these took: what a durable record waits for is mostly this.
+    pub sync_time: Duration,
     /// Bytes cut off the end of the newest segment when the log was opened: a record that was being
     /// written when the machine or process died.
     pub torn_bytes: u64,

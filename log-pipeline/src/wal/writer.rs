@@ -163,10 +163,12 @@ impl Writer {
         let Some(file) = self.file.as_ref().filter(|_| self.unsynced_since.is_some()) else {
             return Ok(());
         };
+        let began = Instant::now();
         file.sync_data().map_err(|error| failed("sync", &error))?;
         self.unsynced_since = None;
         self.shared.publish(|state| {
             state.stats.syncs += 1;
+            state.stats.sync_time += began.elapsed();
             state.durable_seq = self.written_seq;
             state.visible = self.end();
         });

@@ -32,13 +32,24 @@ fn crash_everywhere(
     mutant: Mutant,
     afters: &[After],
 ) -> (u64, Option<String>) {
-    let (mut crashes, steps) = (0, script());
+    let prepare = |sim: &Sim| sim.fault(fault);
+    crash_through(&script(), prepare, sync, mutant, afters)
+}
+
+fn crash_through(
+    steps: &[Step],
+    prepare: impl Fn(&Sim),
+    sync: Sync,
+    mutant: Mutant,
+    afters: &[After],
+) -> (u64, Option<String>) {
+    let mut crashes = 0;
     for at in 0.. {
         let sim = Sim::default();
-        sim.fault(fault);
+        prepare(&sim);
         sim.crash_at(at);
         let mut outside = Outside::default();
-        if let Err(violation) = outside.live(&sim, config(sync), &steps, mutant) {
+        if let Err(violation) = outside.live(&sim, config(sync), steps, mutant) {
             return (crashes, Some(format!("before operation {at}: {violation}")));
         }
         let crashed = sim.operations() >= at;
@@ -75,6 +86,22 @@ fn nothing_acknowledged_is_lost_at_any_crash() {
     let (crashes, violation) = crash_everywhere(Sync::Durable, Fault::None, Mutant::None, &ALL);
     assert_eq!(violation, None);
     assert!(crashes > 500, "the script must have operations to crash at: {crashes}");
+}
+
+#[test]
+fn nothing_acknowledged_is_lost_at_any_crash_on_a_full_disk() {
+    // Room for the cursors and a segment and a half: segments end early, and again and again.
+    let prepare = |sim: &Sim| sim.capacity(Some(14 << 10));
+    let steps = [Step::Through { source: 1, count: 7 }; 6];
+    let afters = [After::Kill, After::PowerCut, After::Torn(3), After::Torn(77)];
+    let (crashes, violation) = crash_through(&steps, prepare, Sync::Durable, Mutant::None, &afters);
+    assert_eq!(violation, None);
+    assert!(crashes > 200, "{crashes}");
+    let sim = Sim::default();
+    prepare(&sim);
+    let mut outside = Outside::default();
+    outside.live(&sim, config(Sync::Durable), &steps, Mutant::None).unwrap();
+    assert!(sim.refused() > 0, "the disk was never full");
 }
 
 #[test]

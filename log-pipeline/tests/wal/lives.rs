@@ -32,10 +32,12 @@ impl Dice {
     }
 }
 
-/// Lives until `crashes` of them have ended before their time; gives the number of all.
-fn lives(seed: u64, crashes: u64, config: Config, afters: fn(&mut Dice) -> After) -> u64 {
+/// Lives until `crashes` of them have ended before their time; gives how many records were given up
+/// on the way.
+fn lives(seed: u64, crashes: u64, config: Config, afters: fn(&mut Dice) -> After) -> usize {
     let mut dice = Dice(seed);
     let (mut sim, mut outside) = (Sim::default(), Outside::default());
+    outside.gives_up = config.when_full == WhenFull::DropOldest;
     let (mut ended, mut lives) = (0, 0);
     while ended < crashes {
         lives += 1;
@@ -51,7 +53,7 @@ fn lives(seed: u64, crashes: u64, config: Config, afters: fn(&mut Dice) -> After
     }
     let fail = |violation| panic!("seed {seed}, at the end: {violation}");
     outside.settle(&sim, config).unwrap_or_else(fail);
-    lives
+    outside.given_up
 }
 
 fn any_end(dice: &mut Dice) -> After {
@@ -85,4 +87,14 @@ fn fifteen_hundred_killed_processes_lose_nothing_without_syncs() {
     for seed in 750..875 {
         lives(seed, CRASHES, config(Sync::None), |_| After::Kill);
     }
+}
+
+#[test]
+fn fifteen_hundred_lives_that_give_up_records_keep_order_and_keys() {
+    let mut given_up = 0;
+    for seed in 875..1000 {
+        let config = config(Sync::Durable).quota(64 << 10, WhenFull::DropOldest);
+        given_up += lives(seed, CRASHES, config, any_end);
+    }
+    assert!(given_up > 0, "the quota was never reached");
 }

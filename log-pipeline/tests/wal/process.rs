@@ -1,16 +1,21 @@
 //! A process that appends and delivers, and what the world outside knows of it when it dies.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Waker};
 
 use log_pipeline::cursor::{Cursor, Start};
 use log_pipeline::wal::sim::{After, Sim};
-use log_pipeline::wal::{Config, Record, Sync, Wal};
+use log_pipeline::wal::{Config, Receipt, Record, Sync, Wal};
 
 /// What one life of the process does.
 #[derive(Debug, Clone, Copy)]
 pub(crate) enum Step {
     /// Appends so many messages of a source, and waits until they are safe.
     Append { source: usize, count: usize },
+    /// The same, while both sinks keep and commit all there is: on a full disk that makes the room.
+    Through { source: usize, count: usize },
     /// A sink is handed what there is, up to so many.
     Read { sink: usize, most: usize },
     /// It keeps the first so many per cent of what it was handed, and the cursor is moved.
@@ -37,6 +42,10 @@ pub(crate) struct Outside {
     acknowledged: BTreeMap<Vec<u8>, Key>,
     next_number: [usize; SOURCES],
     sinks: [Sink; 2],
+    /// The log may give up records that a sink has not read.
+    pub(crate) gives_up: bool,
+    /// How many it has given up.
+    pub(crate) given_up: usize,
 }
 
 type Key = (u64, u64);
@@ -76,10 +85,10 @@ impl Outside {
     ) -> Result<(), String> {
         let Ok(wal) = Wal::open(sim.clone(), config) else { return Ok(()) };
         let Some(mut readers) = open(&wal, &mut self.sinks) else { return Ok(()) };
-        check_cursors(&self.acknowledged, &readers)?;
+        check_cursors(&self.acknowledged, &readers, self.gives_up)?;
         for &step in steps {
             let goes_on = match step {
-                Step::Append { source, count } => {
+                Step::Append { source, count } | Step::Through { source, count } => {
                     let mut receipts = Vec::new();
                     for _ in 0..count {
                         let message = message(source, self.next_number[source]);
@@ -87,6 +96,14 @@ impl Outside {
                         let (head, tail) = message.split_at(5);
                         if let Ok(receipt) = wal.try_append(1, 0, &[head, tail]) {
                             receipts.push((message, receipt));
+                        }
+                    }
+                    if matches!(step, Step::Through { .. }) {
+                        while receipts.iter().any(|(_, receipt)| is_under_way(receipt)) {
+                            if readers.iter_mut().try_for_each(Reader::finish).is_err() {
+                                return Ok(());
+                            }
+                            std::thread::yield_now();
                         }
                     }
                     receipts.into_iter().all(|(message, receipt)| {
@@ -123,7 +140,7 @@ impl Outside {
         let text = |error: &dyn std::error::Error| format!("the log is of no use: {error:?}");
         let wal = Wal::open(sim.clone(), config).map_err(|error| text(&error))?;
         let mut readers = open(&wal, &mut self.sinks).ok_or("the cursors cannot be opened")?;
-        check_cursors(&self.acknowledged, &readers)?;
+        check_cursors(&self.acknowledged, &readers, self.gives_up)?;
         // Under a quota there may be no room before that.
         readers.iter_mut().try_for_each(Reader::finish)?;
         for source in 0..SOURCES {
@@ -139,6 +156,7 @@ impl Outside {
             for (message, key) in &self.acknowledged {
                 let text = String::from_utf8_lossy(&message[..8]);
                 match sink.seen.get(message).filter(|_| sink.kept.contains(message)) {
+                    None if self.gives_up => self.given_up += 1,
                     None => return Err(format!("{name} has lost {text:?}")),
                     Some(seen) if seen != key => return Err(format!("{text:?} has another key")),
                     Some(_) => {}
@@ -147,6 +165,12 @@ impl Outside {
         }
         Ok(())
     }
+}
+
+/// Neither safe nor failed.
+fn is_under_way(receipt: &Receipt) -> bool {
+    let mut context = Context::from_waker(Waker::noop());
+    Pin::new(&mut receipt.clone()).poll(&mut context).is_pending()
 }
 
 fn open<'a>(wal: &Wal, sinks: &'a mut [Sink; 2]) -> Option<Vec<Reader<'a>>> {
@@ -164,8 +188,9 @@ fn open<'a>(wal: &Wal, sinks: &'a mut [Sink; 2]) -> Option<Vec<Reader<'a>>> {
 fn check_cursors(
     acknowledged: &BTreeMap<Vec<u8>, Key>,
     readers: &[Reader<'_>],
+    gives_up: bool,
 ) -> Result<(), String> {
-    for reader in readers {
+    for reader in readers.iter().filter(|_| !gives_up) {
         let committed = reader.cursor.committed().seq();
         let passed = acknowledged.iter().filter(|(_, (_, seq))| *seq < committed);
         if let Some((message, _)) = passed.into_iter().find(|(m, _)| !reader.sink.kept.contains(*m))

@@ -11,10 +11,10 @@
 //! `--after-cursor` leaves out the first entry whatever it is, also where the one meant was
 //! vacuumed (systemd before 255).
 
-use std::fs;
-use std::io::{self, Write};
+use std::io;
 use std::path::{Path, PathBuf};
 use std::process::Stdio;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncReadExt, BufReader};
@@ -22,6 +22,7 @@ use tokio::process::{Child, Command};
 use tokio::time::{Interval, MissedTickBehavior};
 
 use super::export::append;
+use super::place::Place;
 use super::{Shared, stopped};
 use crate::cursor::{Cursor, CursorError, Start};
 use crate::envelope::Envelope;
@@ -111,8 +112,8 @@ pub(in crate::net) struct Follower {
 struct Memory {
     /// Keeps the records whose cursors are not in the file yet.
     hold: Cursor,
-    file: PathBuf,
-    kept: Option<Vec<u8>>,
+    /// Written on a thread that may block.
+    place: Arc<Mutex<Place>>,
     /// All entries up to this cursor lie before this position.
     candidate: Option<(Position, Option<Vec<u8>>)>,
 }
@@ -124,20 +125,15 @@ impl Follower {
         spool: &Path,
         config: JournalConfig,
     ) -> Result<Self, JournalError> {
-        let file = spool.join(FILE);
-        let kept = match fs::read(&file) {
-            Ok(cursor) => Some(cursor.trim_ascii().to_vec()).filter(|cursor| !cursor.is_empty()),
-            Err(error) if error.kind() == io::ErrorKind::NotFound => None,
-            Err(error) => return Err(error.into()),
-        };
+        let place = Place::open(&spool.join(FILE))?;
+        let mut at = place.kept().map(<[u8]>::to_vec);
         let mut hold = Cursor::open(&shared.intake.wal, HOLD, Start::End)?;
-        let mut at = kept.clone();
         while let Some(record) = hold.try_next()? {
             if let Some(cursor) = Envelope::decode(&record.payload).journal_cursor {
                 at = Some(cursor.to_vec());
             }
         }
-        let memory = Memory { hold, file, kept, candidate: None };
+        let memory = Memory { hold, place: Arc::new(Mutex::new(place)), candidate: None };
         Ok(Self { shared, config, memory, at, last: None })
     }
 
@@ -158,9 +154,16 @@ impl Follower {
             let came = self.shared.state.received_bytes.value() > before;
             failures = if came { 1 } else { failures + 1 };
             let wait = self.config.backoff.after(failures, jitter());
-            tokio::select! {
-                () = tokio::time::sleep(wait) => {}
-                () = stopped(&mut stop) => {}
+            // What is held is not held for a `journalctl` that is not there.
+            let waiting = tokio::time::sleep(wait);
+            tokio::pin!(waiting);
+            let mut ticks = ticks();
+            loop {
+                tokio::select! {
+                    () = &mut waiting => break,
+                    () = stopped(&mut stop) => break,
+                    _ = ticks.tick() => self.tick().await,
+                }
             }
         }
         // So that the next process need not look for it.
@@ -168,8 +171,12 @@ impl Follower {
             let _ = tokio::time::timeout(FAREWELL, last.clone()).await;
         }
         for _ in 0..2 {
-            self.memory.tick(&self.shared, self.at.as_deref(), self.last.as_ref()).await;
+            self.tick().await;
         }
+    }
+
+    async fn tick(&mut self) {
+        self.memory.tick(&self.shared, self.at.as_deref(), self.last.as_ref()).await;
     }
 
     /// One life of `journalctl`.
@@ -217,13 +224,12 @@ impl Follower {
         let mut stop = self.shared.stop.clone();
         let mut decoder = Decoder::new(self.shared.limits.max_frame_bytes);
         let mut buffer = vec![0; READ_BYTES];
-        let mut ticks = tokio::time::interval(TICK);
-        ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut ticks = ticks();
         loop {
             let length = tokio::select! {
                 read = output.read(&mut buffer) => read?,
                 _ = ticks.tick() => {
-                    self.memory.tick(&self.shared, self.at.as_deref(), self.last.as_ref()).await;
+                    self.tick().await;
                     continue;
                 }
                 () = stopped(&mut stop) => return Ok(()),
@@ -285,11 +291,13 @@ impl Memory {
         if let Some((position, cursor)) = &self.candidate
             && position.seq() <= durable_seq
         {
-            if cursor.is_some() && *cursor != self.kept {
-                let (file, bytes) = (self.file.clone(), cursor.clone().unwrap_or_default());
-                let kept = tokio::task::spawn_blocking(move || keep(&file, &bytes)).await;
-                kept.map_err(io::Error::other)??;
-                self.kept.clone_from(cursor);
+            if let Some(cursor) = cursor.clone() {
+                let place = Arc::clone(&self.place);
+                let keep = move || {
+                    let mut place = place.lock().unwrap_or_else(PoisonError::into_inner);
+                    if place.kept() == Some(&cursor) { Ok(()) } else { place.keep(&cursor) }
+                };
+                tokio::task::spawn_blocking(keep).await.map_err(io::Error::other)??;
             }
             self.hold.commit(*position)?;
             self.candidate = None;
@@ -302,16 +310,10 @@ impl Memory {
     }
 }
 
-/// Replaces the file, durably.
-fn keep(path: &Path, cursor: &[u8]) -> io::Result<()> {
-    let temporary = path.with_extension("tmp");
-    let mut file = fs::File::create(&temporary)?;
-    file.write_all(cursor)?;
-    file.write_all(b"\n")?;
-    file.sync_all()?;
-    fs::rename(&temporary, path)?;
-    let folder = path.parent().unwrap_or(Path::new("."));
-    fs::File::open(folder)?.sync_all()
+fn ticks() -> Interval {
+    let mut ticks = tokio::time::interval(TICK);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    ticks
 }
 
 /// Says what `journalctl` says.

@@ -18,6 +18,7 @@ pub(super) struct World {
     pub(super) crash_at: Option<u64>,
     pub(super) fault: Fault,
     pub(super) capacity: Option<u64>,
+    pub(super) refused: u64,
 }
 
 type Names = BTreeMap<String, usize>;
@@ -144,6 +145,7 @@ impl World {
             contents[start..start + written].copy_from_slice(&bytes[..written]);
         }
         if written < wanted {
+            self.refused += 1;
             return Err(io::ErrorKind::StorageFull.into());
         }
         outcome

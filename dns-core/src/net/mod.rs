@@ -15,10 +15,14 @@ mod https;
 mod asked;
 mod asking;
 mod client;
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+mod connector;
 mod accept;
 mod server;
 
 pub use bind::{BindError, Listen, ListenError, Sockets};
 pub use client::{Client, Closed};
 pub use clock::Clock;
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+pub use connector::HostError;
 pub use server::{Server, ServerConfig, Status};

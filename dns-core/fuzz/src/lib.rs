@@ -1,0 +1,3 @@
+//! What the fuzz targets do with their bytes; tests do the same with the seeds.
+
+pub mod wire;

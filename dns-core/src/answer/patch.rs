@@ -113,8 +113,10 @@ impl Answer {
     /// Gives the addresses of the answer in another order: their owners, types and TTLs are the same, so only
     /// the data has to move.
     fn turn(&self, by: u32, out: &mut [u8]) {
-        let Some(Addresses { first, stride, count, octets }) = self.addresses else { return };
-        let by = by as usize % usize::from(count.max(1));
+        // A lone address has nowhere to go: most answers end here, without a division.
+        let many = self.addresses.filter(|addresses| addresses.count > 1);
+        let Some(Addresses { first, stride, count, octets }) = many else { return };
+        let by = (by % u32::from(count)) as usize;
         let (first, stride, octets) = (first as usize, stride as usize, octets as usize);
         let (last, count) = (first + stride * (usize::from(count) - 1), usize::from(count));
         if by == 0 || last + octets > out.len() {

@@ -17,6 +17,8 @@ mod asking;
 #[cfg(feature = "zones")]
 mod replicate;
 mod client;
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+mod connector;
 mod accept;
 mod server;
 
@@ -25,4 +27,6 @@ pub use client::{Client, Closed};
 pub use clock::Clock;
 #[cfg(feature = "zones")]
 pub use replicate::{Authority, Replica, Replication};
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+pub use connector::HostError;
 pub use server::{Server, ServerConfig, Status};

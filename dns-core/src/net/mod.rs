@@ -25,8 +25,8 @@ mod server;
 pub use bind::{BindError, Listen, ListenError, Sockets};
 pub use client::{Client, Closed};
 pub use clock::Clock;
-#[cfg(feature = "zones")]
-pub use replicate::{Authority, Replica, Replication};
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 pub use connector::HostError;
+#[cfg(feature = "zones")]
+pub use replicate::{Authority, Replica, Replication};
 pub use server::{Server, ServerConfig, Status};

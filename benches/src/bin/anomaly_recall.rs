@@ -59,8 +59,11 @@ fn scored<S: Score + Default>(all: &[Series]) -> Vec<Scored<'_>> {
 /// One line; the threshold of the middle budget.
 fn report<S: Score + Default>(out: &mut impl Write, name: &str, all: &[Series]) -> Result<f64> {
     let found = recalls(&scored::<S>(all), &BUDGETS);
-    let texts: String = found.iter().map(|found| format!("{:>8.3}", found.recall)).collect();
-    writeln!(out, "{name:24}{texts}")?;
+    write!(out, "{name:24}")?;
+    for found in &found {
+        write!(out, "{:>8.3}", found.recall)?;
+    }
+    writeln!(out)?;
     Ok(found[1].threshold)
 }
 

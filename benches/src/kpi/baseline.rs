@@ -64,8 +64,6 @@ pub struct Holt {
     level: f64,
     slope: f64,
     deviation: Deviation,
-    step: Deviation,
-    last: f64,
 }
 
 impl Score for Holt {
@@ -75,7 +73,6 @@ impl Score for Holt {
         }
         if self.deviation.seen == 0 {
             self.level = value;
-            self.last = value;
         }
         let expected = self.level + self.slope;
         let residual = value - expected;
@@ -84,7 +81,6 @@ impl Score for Holt {
         let clipped = residual.clamp(-4.0 * usual, 4.0 * usual);
         self.level = expected + 0.3 * clipped;
         self.slope = 0.98 * self.slope + 0.02 * 0.3 * clipped;
-        self.last = value;
         score
     }
 }

@@ -48,9 +48,9 @@ pub fn recalls(all: &[Scored<'_>], budgets: &[f64]) -> Vec<Recall> {
             let middle = usize::midpoint(low, high);
             let found = found(all, candidates[middle]);
             if found.false_episodes as f64 / weeks <= budget {
-                high = middle
+                high = middle;
             } else {
-                low = middle + 1
+                low = middle + 1;
             }
         }
         let threshold = candidates.get(low).copied().unwrap_or(f64::INFINITY);

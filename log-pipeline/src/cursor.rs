@@ -318,7 +318,10 @@ impl Cursor {
     /// Opens the segment the cursor stands in, or the one that took its place.
     fn begin_segment(&mut self) -> io::Result<()> {
         self.limit = 0;
-        self.scan = self.shared.scan(self.at.segment, Some(self.at.offset))?;
+        // A place beyond what is there is none of this segment: its records are known by number.
+        let limit = self.shared.with(|state| state.limit(self.at.segment));
+        let offset = Some(self.at.offset).filter(|offset| *offset <= limit);
+        self.scan = self.shared.scan(self.at.segment, offset)?;
         if self.scan.is_none() {
             let seq = self.at.seq;
             let base = self.shared.with(|state| {

@@ -8,3 +8,4 @@ pub mod frames;
 pub mod mix;
 pub mod wire;
 pub mod soak;
+pub mod dns;

@@ -71,9 +71,10 @@ impl Answer {
     pub fn write(&self, query: &Query<'_>, patch: &Patch<'_>, out: &mut [u8]) -> usize {
         let opt = opt_len(query, patch);
         let room = patch.max_size.min(out.len()).saturating_sub(opt);
-        let stored = u16::from_be_bytes([self.wire[2], self.wire[3]]);
-        let (len, additional, truncated) = if self.wire.len() <= room {
-            (self.wire.len(), None, 0)
+        let wire = self.as_wire();
+        let stored = u16::from_be_bytes([wire[2], wire[3]]);
+        let (len, additional, truncated) = if wire.len() <= room {
+            (wire.len(), None, 0)
         } else if self.needed_end as usize <= room {
             (self.needed_end as usize, Some(self.needed_additional), 0)
         } else if self.question_end as usize <= room {
@@ -81,7 +82,7 @@ impl Answer {
         } else {
             return 0;
         };
-        out[..len].copy_from_slice(&self.wire[..len]);
+        out[..len].copy_from_slice(&wire[..len]);
         out[..2].copy_from_slice(&query.id.to_be_bytes());
         // AD only for those who know it (RFC 6840 §5.8).
         let knows_ad = query.authentic_data || query.dnssec_ok();
@@ -97,8 +98,7 @@ impl Answer {
         out[HEADER..name].copy_from_slice(query.name);
         self.turn(patch.turn, &mut out[..len]);
         if patch.aging != Aging::Fixed {
-            for &at in &self.ttls_at {
-                let at = at as usize;
+            for at in self.ttls_at() {
                 if at >= len {
                     break;
                 }
@@ -113,8 +113,10 @@ impl Answer {
     /// Gives the addresses of the answer in another order: their owners, types and TTLs are the same, so only
     /// the data has to move.
     fn turn(&self, by: u32, out: &mut [u8]) {
-        let Some(Addresses { first, stride, count, octets }) = self.addresses else { return };
-        let by = by as usize % usize::from(count);
+        // A lone address has nowhere to go: most answers end here, without a division.
+        let many = self.addresses.filter(|addresses| addresses.count > 1);
+        let Some(Addresses { first, stride, count, octets }) = many else { return };
+        let by = (by % u32::from(count)) as usize;
         let (first, stride, octets) = (first as usize, stride as usize, octets as usize);
         let (last, count) = (first + stride * (usize::from(count) - 1), usize::from(count));
         if by == 0 || last + octets > out.len() {
@@ -123,7 +125,7 @@ impl Answer {
         for place in 0..count {
             let from = first + stride * ((place + by) % count);
             let to = first + stride * place;
-            out[to..to + octets].copy_from_slice(&self.wire[from..from + octets]);
+            out[to..to + octets].copy_from_slice(&self.octets[from..from + octets]);
         }
     }
 }

@@ -195,3 +195,64 @@ fn nsec3() {
 fn nsec3_without_salt_and_with_opt_out() {
     agrees_with_nsd(&["-n", "-p", "-t", "0"]);
 }
+
+/// BIND's validator takes what we send, denials too.
+#[cfg(feature = "server")]
+fn is_validated(options: &[&str]) {
+    use dns_core::net::{Listen, Server, ServerConfig};
+    let directory = Directory::new();
+    let (Some(delv), Some(text)) = (find("delv"), sign(&directory, options)) else { return };
+    let origin: Name = "corp.".parse().expect("a name");
+    let zone = Zone::from_master_file(&origin, "signed", &text).expect("what ldns-signzone writes");
+    let key = text.lines().find(|line| line.contains("\tDNSKEY\t")).expect("a key");
+    let words: Vec<&str> = key.split_whitespace().skip_while(|word| *word != "DNSKEY").collect();
+    let anchor = format!(
+        "trust-anchors {{ corp. static-key {} {} {} \"{}\"; }};\n",
+        words[1], words[2], words[3], words[4]
+    );
+    let anchor = directory.write("anchor", anchor);
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.expect("a runtime");
+    let entered = runtime.enter();
+    let mut config = ServerConfig::default();
+    config.listen = vec![Listen::Plain("127.0.0.1:0".parse().expect("an address"))];
+    let site = Resolver::builder().zone(zone).build();
+    let server = Server::start(site, config).expect("it listens");
+    drop(entered);
+    let port = server.addresses()[0].address().port().to_string();
+    for (name, rtype, says) in [
+        ("www.corp", "A", "; fully validated"),
+        ("host.wild.corp", "A", "; fully validated"),
+        ("alias.corp", "A", "; fully validated"),
+        ("host.old.corp", "A", "; fully validated"),
+        ("host.wild.corp", "MX", "; negative response, fully validated"),
+        ("b.c.corp", "A", "; negative response, fully validated"),
+        ("ns.corp", "MX", "; negative response, fully validated"),
+        ("nothing.corp", "A", "; negative response, fully validated"),
+        ("a.b.nothing.corp", "A", "; negative response, fully validated"),
+        ("plain.corp", "DS", "; negative response, fully validated"),
+    ] {
+        let done = Command::new(&delv)
+            .args(["@127.0.0.1", "-p", &port, "+root=corp", "-a"])
+            .arg(&anchor)
+            .args([name, rtype])
+            .output()
+            .expect("delv runs");
+        let said = String::from_utf8_lossy(&done.stdout);
+        let errors = String::from_utf8_lossy(&done.stderr);
+        assert!(said.contains(says), "{options:?} {name} {rtype}\n{said}\n{errors}");
+    }
+    runtime.block_on(server.stop());
+}
+
+#[test]
+#[cfg(feature = "server")]
+fn delv_validates_nsec() {
+    is_validated(&[]);
+}
+
+#[test]
+#[cfg(feature = "server")]
+fn delv_validates_nsec3() {
+    is_validated(&["-n", "-t", "0"]);
+}

@@ -8,6 +8,7 @@ mod lookup;
 mod serve;
 mod slow;
 mod warm;
+mod zones;
 
 use std::net::IpAddr;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -140,34 +141,6 @@ impl Resolver {
     /// Begins a resolver.
     pub fn builder() -> ResolverBuilder {
         ResolverBuilder::default()
-    }
-
-    /// Adds `zone`, or puts it in the place of the one with its origin. When this returns, no answer of
-    /// the old one is given any more. Looks at every cached answer.
-    pub fn put_zone(&self, zone: impl Into<Arc<Zone>>) {
-        let zone = zone.into();
-        let origin = zone.origin().clone();
-        let mut ours = self.shared.ours_mut();
-        ours.zones.put(zone);
-        self.shared.purge_behind(&origin);
-    }
-
-    /// Takes the zone at `origin` away; `false` when there is none.
-    pub fn remove_zone(&self, origin: &Name) -> bool {
-        let mut ours = self.shared.ours_mut();
-        let removed = ours.zones.remove(origin).is_some();
-        self.shared.purge_behind(origin);
-        removed
-    }
-
-    /// The zone at `origin`, as it is now, to be kept however long.
-    pub fn zone(&self, origin: &Name) -> Option<Arc<Zone>> {
-        self.shared.ours().zones.at(origin)
-    }
-
-    /// The origins of the zones, in no order.
-    pub fn zones(&self) -> Vec<Name> {
-        self.shared.ours().zones.origins().cloned().collect()
     }
 
     /// Puts `overlay` in the place of the one before. When this returns, no answer of the old one is given

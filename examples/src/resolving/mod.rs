@@ -1,6 +1,7 @@
 //! `resolver`: the site's own DNS.
 
 mod explain;
+mod replicas;
 mod options;
 mod sockets;
 mod top;
@@ -12,11 +13,13 @@ pub use options::Options;
 pub use top::{Top, top};
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use dns_core::Resolver;
-use dns_core::net::{Clock, Server, ServerConfig, Sockets};
+use dns_core::net::{Authority, Clock, Replication, Server, ServerConfig, Sockets};
+use dns_core::primary::Primary;
+use dns_core::{Resolver, Zone};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio::time::Instant;
@@ -41,11 +44,18 @@ pub fn run(options: &Options) -> Result<()> {
     runtime.block_on(serve(options, config, sockets))
 }
 
-async fn serve(options: &Options, config: ServerConfig, sockets: Sockets) -> Result<()> {
+async fn serve(options: &Options, mut config: ServerConfig, sockets: Sockets) -> Result<()> {
     // Before anybody is told that we listen: a signal that comes at once is not missed.
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let (resolver, mut sources) = begin(options)?;
+    let (primary, mut sources, zones) = begin(options)?;
+    let resolver = primary.resolver().clone();
+    let replicas = options.transfers.replicas(&primary)?;
+    let replication =
+        Replication::start(primary.clone(), replicas, options.transfers.state.clone())
+            .context("cannot start the thread of the zones")?;
+    let authority = replication.authority();
+    config.authority = Some(authority.clone());
     let clock = config.clock;
     if let Some(path) = &options.cache_file {
         warm::restore(path, &resolver, clock)?;
@@ -60,6 +70,9 @@ async fn serve(options: &Options, config: ServerConfig, sockets: Sockets) -> Res
     if let Some(address) = options.metrics {
         serve_metrics(address)?;
     }
+    for zone in zones {
+        authority.tell(zone).await;
+    }
     ready::say("READY=1");
     let mut every = tokio::time::interval(Duration::from_secs(1));
     let mut save = tokio::time::interval_at(Instant::now() + SAVED_EVERY, SAVED_EVERY);
@@ -71,24 +84,30 @@ async fn serve(options: &Options, config: ServerConfig, sockets: Sockets) -> Res
                     dns_core::metrics::publish_status(&server.status());
                 }
                 if sources.have_changed(options) {
-                    reload(&mut sources, options, &resolver);
+                    reload(&mut sources, options, &authority).await;
                 }
             }
             _ = save.tick() => save_cache(options, &resolver, clock).await,
-            _ = hang_up.recv() => reload(&mut sources, options, &resolver),
+            _ = hang_up.recv() => reload(&mut sources, options, &authority).await,
             _ = tokio::signal::ctrl_c() => break,
             _ = terminate.recv() => break,
         }
     }
     ready::say("STOPPING=1");
     server.stop().await;
+    replication.stop().await;
     save_cache(options, &resolver, clock).await;
     Ok(())
 }
 
-fn reload(sources: &mut Sources, options: &Options, resolver: &Resolver) {
-    match sources.reload(options, resolver) {
-        Ok(()) => tracing::info!("zones, hosts and overlay were read again"),
+async fn reload(sources: &mut Sources, options: &Options, authority: &Authority) {
+    match sources.reload(options, authority.primary()) {
+        Ok(zones) => {
+            tracing::info!("zones, hosts and overlay were read again");
+            for zone in zones {
+                authority.tell(zone).await;
+            }
+        }
         // What was there goes on being served.
         Err(error) => tracing::error!("{error:#}"),
     }
@@ -103,11 +122,11 @@ async fn save_cache(options: &Options, resolver: &Resolver, clock: Clock) {
     }
 }
 
-fn begin(options: &Options) -> Result<(Resolver, Sources)> {
-    let resolver = options.resolver();
+fn begin(options: &Options) -> Result<(Primary, Sources, Vec<Arc<Zone>>)> {
+    let primary = options.transfers.primary(options.resolver())?;
     let mut sources = Sources::default();
-    sources.reload(options, &resolver)?;
-    Ok((resolver, sources))
+    let zones = sources.reload(options, &primary)?;
+    Ok((primary, sources, zones))
 }
 
 fn serve_metrics(address: SocketAddr) -> Result<()> {

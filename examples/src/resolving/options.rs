@@ -12,6 +12,8 @@ use dns_core::{CookieSecret, Name, Network, RateLimits, Resolver, Upstream};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
+use super::replicas::Transfers;
+
 /// What is served, and how what is not here is come by.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
@@ -82,6 +84,9 @@ pub struct Options {
     /// Trust the certificates in this file (PEM) for servers that are asked, instead of the system's
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    /// Zones from other servers and for them.
+    #[command(flatten)]
+    pub transfers: Transfers,
     /// Serve metrics for Prometheus here, at /metrics
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,

@@ -212,7 +212,7 @@ async fn an_export_is_taken_to_its_end() {
     assert_eq!(take(&mut subscription, 2).await, [1, 2]);
     assert_eq!(pipeline.stats().listeners[0].violations, 0);
     pipeline.take_journal_export("-", &b"no export\n"[..], Limits::default());
-    assert_eq!(take(&mut subscription, 0).await, []);
+    assert_eq!(take(&mut subscription, 0).await, Vec::<u32>::new());
     pipeline.shutdown().await.unwrap();
 }
 

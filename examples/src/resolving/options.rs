@@ -33,6 +33,9 @@ pub struct Options {
     /// whenever it changes, with `system`
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     pub forward: Vec<Forward>,
+    /// Queries a second to one of them at the most; beyond that clients get what is stale, or SERVFAIL
+    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub forward_rate: u32,
     /// Answer clients of this network; loopback and private networks unless given
     #[arg(long, value_name = "CIDR")]
     pub allow: Vec<Network>,
@@ -164,6 +167,7 @@ impl Options {
 
     pub(super) fn server(&self) -> Result<ServerConfig> {
         let mut config = ServerConfig::default();
+        config.forward.queries_per_second = self.forward_rate;
         config.listen.clone_from(&self.listen);
         config.threads = usize::from(self.threads);
         for forward in &self.forward {

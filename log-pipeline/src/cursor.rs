@@ -186,8 +186,8 @@ impl Cursor {
             if let Some(record) = self.try_next()? {
                 return Ok(Some(record));
             }
-            let (seq, unsynced) = (self.at.seq, self.is_unsynced());
-            let more = self.shared.wait(|state| wakes(state, seq, unsynced));
+            let (seq, keeps_room) = (self.at.seq, self.is_unsynced() || self.scan.is_some());
+            let more = self.shared.wait(|state| wakes(state, seq, keeps_room));
             if !more {
                 return Ok(None);
             }
@@ -209,8 +209,8 @@ impl Cursor {
             if let Some(record) = self.try_next()? {
                 return Poll::Ready(Ok(Some(record)));
             }
-            let (seq, unsynced) = (self.at.seq, self.is_unsynced());
-            let more = self.shared.poll(context, |state| wakes(state, seq, unsynced));
+            let (seq, keeps_room) = (self.at.seq, self.is_unsynced() || self.scan.is_some());
+            let more = self.shared.poll(context, |state| wakes(state, seq, keeps_room));
             match more {
                 Poll::Ready(true) => {}
                 Poll::Ready(false) => return Poll::Ready(Ok(None)),
@@ -280,10 +280,14 @@ impl Cursor {
         self.shared.with(|state| state.visible.seq.saturating_sub(committed))
     }
 
-    /// There is nothing more now. When the disk is full, what is done with must be able to go.
+    /// There is nothing more now. When the disk is full, what is done with must be able to go, and a file
+    /// that is open keeps its room though it is deleted.
     fn end(&mut self) -> io::Result<Option<Record>> {
-        if self.is_unsynced() && self.shared.with(|state| state.stats.waits_for_disk) {
-            self.sync()?;
+        if self.shared.with(|state| state.stats.waits_for_disk) {
+            self.scan = None;
+            if self.is_unsynced() {
+                self.sync()?;
+            }
         }
         Ok(None)
     }
@@ -347,8 +351,8 @@ impl Drop for Cursor {
 
 /// Whether there is something to do for a reader that is at `seq`: true when there is, false when
 /// there never will be.
-fn wakes(state: &State, seq: u64, unsynced: bool) -> Option<bool> {
-    let something = state.visible.seq > seq || (unsynced && state.stats.waits_for_disk);
+fn wakes(state: &State, seq: u64, keeps_room: bool) -> Option<bool> {
+    let something = state.visible.seq > seq || (keeps_room && state.stats.waits_for_disk);
     if something { Some(true) } else { state.closed.then_some(false) }
 }
 

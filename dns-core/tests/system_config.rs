@@ -1,7 +1,6 @@
 //! The system's own configuration is followed: servers, search list, and every change of them.
 #![cfg(feature = "server")]
 
-#[expect(dead_code, reason = "connections are not counted here")]
 mod upstreams;
 
 use std::net::{IpAddr, Ipv4Addr};

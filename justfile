@@ -53,6 +53,18 @@ bench-report:
 bench-peers:
     for script in benches/peers/*.sh; do $script; done
 
+# Parsing and framing beside other crates: what benches/RESULTS.md quotes.
+log-report:
+    cargo run --release -p popkit-benches --bin log_report
+
+# Which share of labelled incidents a detector finds, at so many false episodes a week.
+recall series="140" incidents="1000":
+    cargo run --release -p popkit-benches --bin anomaly_recall -- {{series}} {{incidents}}
+
+# Cut the power of a loop device under the log (root).
+power-cut rounds="100":
+    ROUNDS={{rounds}} cargo test -p log-pipeline --test power_cut -- --ignored --exact nothing_acknowledged_is_lost_when_the_power_goes --nocapture
+
 # Look for torn packets for a minute, under triggers.
 soak:
     cargo run --release -p popkit-benches --bin ring_soak

@@ -2,6 +2,8 @@
 //! becomes the new normal. In between the model learns nothing.
 
 use crate::sample::UnixNanos;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 use crate::shift::{Direction, Shift};
 use crate::signal::Kind;
 
@@ -15,10 +17,53 @@ pub(crate) struct Alarm {
     pub(crate) size: f64,
     /// The most evidence so far, over what was needed.
     pub(crate) ratio: f64,
+    /// The value it was said at.
+    pub(crate) begun: UnixNanos,
+    /// How far the level moved, in the unit of the series.
+    reach: f64,
     calm: u8,
+    course: Line,
     level: f64,
     spread: f64,
     seen: u32,
+}
+
+/// A line fitted to the values of an alarm: sums over the time since its onset, in seconds, and
+/// the level, from the first one on.
+#[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Line {
+    count: f64,
+    time: f64,
+    level: f64,
+    time_square: f64,
+    level_square: f64,
+    product: f64,
+    origin: f64,
+}
+
+impl Line {
+    fn add(&mut self, time: f64, level: f64) {
+        if self.count == 0.0 {
+            self.origin = level;
+        }
+        let level = level - self.origin;
+        self.count += 1.0;
+        self.time += time;
+        self.level += level;
+        self.time_square += time * time;
+        self.level_square += level * level;
+        self.product += time * level;
+    }
+
+    /// The slope per second, when a line explains the values far better than a level does.
+    fn slope(&self) -> Option<f64> {
+        let of_time = self.time_square - self.time * self.time / self.count;
+        let of_level = self.level_square - self.level * self.level / self.count;
+        let both = self.product - self.time * self.level / self.count;
+        let explained = both * both / (of_time * of_level);
+        (self.count >= LEAST_LINE && explained >= STRAIGHT).then(|| both / of_time)
+    }
 }
 
 /// What the next value says about an alarm.
@@ -35,17 +80,45 @@ impl Alarm {
         kind: Kind,
         direction: Direction,
         onset: UnixNanos,
+        at: UnixNanos,
         size: f64,
         ratio: f64,
     ) -> Self {
-        Self { kind, direction, onset, size, ratio, calm: 0, level: 0.0, spread: 0.0, seen: 0 }
+        let (begun, course) = (at, Line::default());
+        let (calm, level, spread, seen) = (0, 0.0, 0.0, 0);
+        Self {
+            kind,
+            direction,
+            onset,
+            size,
+            ratio,
+            begun,
+            reach: size,
+            calm,
+            course,
+            level,
+            spread,
+            seen,
+        }
+    }
+
+    /// Whether the model goes on learning: what was found in blocks it knows already.
+    pub(crate) fn teaches(&self) -> bool {
+        matches!(self.kind, Kind::SlopeChange | Kind::SeasonChange) && self.course.count == 0.0
+    }
+
+    /// Whether it is about where the series is.
+    pub(crate) fn moves(&self) -> bool {
+        matches!(self.kind, Kind::Spike | Kind::LevelShift | Kind::SlopeChange)
     }
 
     /// A spike that lasts is a shift.
     pub(crate) fn strengthen(&mut self, shift: &Shift) {
-        if shift.ratio >= 1.0 && shift.direction == self.direction && self.kind != Kind::Flatline {
-            self.kind = Kind::LevelShift;
-            self.size = shift.size;
+        if shift.ratio >= 1.0 && shift.direction == self.direction && self.moves() {
+            if self.kind != Kind::SlopeChange {
+                (self.kind, self.size) = (Kind::LevelShift, shift.size);
+            }
+            self.reach = shift.size;
             self.onset = self.onset.min(shift.onset);
             self.ratio = self.ratio.max(shift.ratio);
         }
@@ -55,6 +128,7 @@ impl Alarm {
     /// half of the surprise that an alarm needs, `moved` that it differs from the value before.
     pub(crate) fn follow(
         &mut self,
+        at: UnixNanos,
         level: f64,
         residual: f64,
         strange: bool,
@@ -62,12 +136,17 @@ impl Alarm {
     ) -> Course {
         let back = match self.kind {
             Kind::Flatline => moved,
-            Kind::LevelShift => !strange && self.direction.along(residual) < 0.5 * self.size.abs(),
+            Kind::LevelShift | Kind::SlopeChange => {
+                !strange && self.direction.along(residual) < 0.5 * self.reach.abs()
+            }
             _ => !strange,
         };
         if back {
             self.calm += 1;
-            let enough = if self.kind == Kind::LevelShift { CALM_AFTER_SHIFT } else { 1 };
+            let enough = match self.kind {
+                Kind::Spike | Kind::Flatline | Kind::OutOfRange => 1,
+                _ => CALM_AFTER_SHIFT,
+            };
             return if self.calm >= enough { Course::Ends } else { Course::Lasts };
         }
         self.calm = 0;
@@ -78,24 +157,38 @@ impl Alarm {
             self.spread += gain * (off.abs() - self.spread);
         }
         self.level += gain * off;
+        self.course.add(at.since(self.onset).as_secs_f64(), level);
+        if matches!(self.kind, Kind::LevelShift | Kind::SlopeChange) {
+            if let Some(slope) = self.course.slope() {
+                (self.kind, self.size) = (Kind::SlopeChange, slope);
+            } else {
+                (self.kind, self.size) = (Kind::LevelShift, self.reach);
+            }
+        }
         Course::Lasts
     }
 
-    /// Level and spread of what the alarm brought.
-    pub(crate) fn brought(&self) -> (f64, f64) {
-        (self.level, self.spread)
+    /// What the alarm brought: level, spread, and slope per second.
+    pub(crate) fn brought(&self) -> (f64, f64, f64) {
+        let slope = if self.kind == Kind::SlopeChange { self.size } else { 0.0 };
+        (self.level, self.spread, slope)
     }
 
     /// Whether a restored alarm can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        [self.size, self.ratio, self.level, self.spread].iter().all(|v| v.is_finite())
-            && self.calm < CALM_AFTER_SHIFT
+        let Line { count, time, level, time_square, level_square, product, origin } = self.course;
+        let line = [count, time, level, time_square, level_square, product, origin];
+        let own = [self.size, self.ratio, self.reach, self.level, self.spread];
+        own.iter().chain(&line).all(|v| learnable(*v)) && self.calm < CALM_AFTER_SHIFT
     }
 }
 
 /// Values back in place that end a shift: noise alone brings a shifted series back for one.
 const CALM_AFTER_SHIFT: u8 = 4;
+/// Values that make a line, and the share of their variance it must explain.
+const LEAST_LINE: f64 = 16.0;
+const STRAIGHT: f64 = 0.8;
 /// The level of an alarm follows with that gain at the least.
 const FASTEST: f64 = 1.0 / 16.0;
 
@@ -103,26 +196,42 @@ const FASTEST: f64 = 1.0 / 16.0;
 mod tests {
     use super::*;
 
+    const AT: UnixNanos = UnixNanos::new(0);
+
     fn shifted() -> Alarm {
-        Alarm::new(Kind::LevelShift, Direction::Up, UnixNanos::new(0), 10.0, 1.0)
+        Alarm::new(Kind::LevelShift, Direction::Up, AT, AT, 10.0, 1.0)
     }
 
     #[test]
     fn one_value_back_does_not_end_a_shift() {
         let mut alarm = shifted();
         for residual in [10.0, 1.0, 2.0, 0.0, 11.0, 0.0, 0.0, 0.0] {
-            assert_eq!(alarm.follow(residual, residual, false, true), Course::Lasts);
+            assert_eq!(alarm.follow(AT, residual, residual, false, true), Course::Lasts);
         }
-        assert_eq!(alarm.follow(0.0, 0.0, false, true), Course::Ends);
+        assert_eq!(alarm.follow(AT, 0.0, 0.0, false, true), Course::Ends);
     }
 
     #[test]
     fn knows_the_level_it_brought() {
         let mut alarm = shifted();
         for i in 0..100 {
-            alarm.follow(if i % 2 == 0 { 9.0 } else { 11.0 }, 10.0, true, true);
+            let at = UnixNanos::new(i * 1_000_000_000);
+            alarm.follow(at, if i % 2 == 0 { 9.0 } else { 11.0 }, 10.0, true, true);
         }
-        let (level, spread) = alarm.brought();
+        let (level, spread, slope) = alarm.brought();
         assert!((level - 10.0).abs() < 0.2 && (spread - 1.0).abs() < 0.2, "{level} {spread}");
+        assert_eq!((alarm.kind, slope), (Kind::LevelShift, 0.0));
+    }
+
+    #[test]
+    fn a_shift_that_goes_on_is_a_slope() {
+        let mut alarm = shifted();
+        for i in 0..40 {
+            let (at, wiggle) = (UnixNanos::new(i * 1_000_000_000), (i % 3) as f64);
+            let level = 5.0 + 0.5 * i as f64 + wiggle;
+            alarm.follow(at, level, level, true, true);
+        }
+        assert_eq!(alarm.kind, Kind::SlopeChange);
+        assert!((alarm.size - 0.5).abs() < 0.05, "{}", alarm.size);
     }
 }

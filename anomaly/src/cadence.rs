@@ -1,6 +1,8 @@
 //! When samples come: their usual spacing, and those that come late or twice.
 
 use crate::sample::UnixNanos;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 
 /// What the instant of a sample says about it.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -65,7 +67,7 @@ impl Cadence {
     /// Whether a restored cadence can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        self.spacing.is_finite() && (self.intervals == 0 || self.spacing > 0.0)
+        learnable(self.spacing) && (self.intervals == 0 || self.spacing > 0.0)
     }
 }
 

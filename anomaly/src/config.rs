@@ -1,10 +1,14 @@
 //! What a detector is told beforehand.
 
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 use std::time::Duration;
 
 use crate::decay::{Memory, Span};
 use crate::season::Season;
 use crate::shift::limit_for;
+#[cfg(feature = "zones")]
+use crate::zone::Zone;
 
 /// How a [`Detector`](crate::Detector) watches a series. The defaults suit a metric nobody has
 /// looked at; a [`scale_floor`](Config::scale_floor) is the one thing worth saying.
@@ -16,6 +20,11 @@ pub struct Config {
     pub(crate) false_alarms_per_week: f64,
     pub(crate) season: Option<Season>,
     pub(crate) missing_after: Option<Duration>,
+    pub(crate) forecasts: bool,
+    pub(crate) discover: Option<Duration>,
+    pub(crate) known: Option<(f64, f64)>,
+    #[cfg(feature = "zones")]
+    pub(crate) zone: Option<Zone>,
     pub(crate) adopt_after: Span,
     pub(crate) memory: Memory,
 }
@@ -28,6 +37,11 @@ impl Default for Config {
             false_alarms_per_week: 1.0,
             season: None,
             missing_after: None,
+            forecasts: false,
+            discover: None,
+            known: None,
+            #[cfg(feature = "zones")]
+            zone: None,
             adopt_after: Span::Samples(128.0),
             memory: Memory {
                 level: Span::Samples(32.0),
@@ -67,10 +81,50 @@ impl Config {
         self
     }
 
+    /// Looks for a season of up to so long in the series itself (no; ignored when one is given).
+    /// Found is what returns at least half: a period of the clock when one is within 3 %, else as
+    /// exact as a piece of a 512th of what was seen. It takes about three periods, and once
+    /// found is learned like one that was given, in 96 pieces. Costs two kilobytes.
+    pub fn discover_season(mut self, longest: Duration) -> Self {
+        self.discover = Some(longest);
+        self
+    }
+
     /// Without a value for this long the series is missing (never). A detector without a clock
     /// notices at the next sample, missing ones included.
     pub fn missing_after(mut self, silence: Duration) -> Self {
         self.missing_after = Some(silence);
+        self
+    }
+
+    /// The least and the most that a value can be (anything). One outside is told at once, learned
+    /// enough or not, and teaches nothing. Bounds that are no numbers, or the wrong way round, are
+    /// none.
+    pub fn known_range(mut self, least: f64, most: f64) -> Self {
+        self.known = (least <= most).then_some((least, most));
+        self
+    }
+
+    /// The zone whose local time seasons follow (UTC): nine in the morning stays nine in the
+    /// morning when clocks move. Costs a look at its rules each quarter of an hour.
+    #[cfg(feature = "zones")]
+    pub fn zone(mut self, zone: Zone) -> Self {
+        self.zone = Some(zone);
+        self
+    }
+
+    /// How far a value lies outside of the known range; zero inside.
+    pub(crate) fn outside(&self, value: f64) -> f64 {
+        self.known.map_or(0.0, |(least, most)| value - value.clamp(least, most))
+    }
+
+    /// Whether forecasts are tested along the way (no), which [`Detector::forecast`] and
+    /// [`Detector::time_to`] need. Costs half a kilobyte.
+    ///
+    /// [`Detector::forecast`]: crate::Detector::forecast
+    /// [`Detector::time_to`]: crate::Detector::time_to
+    pub fn forecasts(mut self, wanted: bool) -> Self {
+        self.forecasts = wanted;
         self
     }
 
@@ -117,25 +171,33 @@ pub(crate) struct Limits {
     pub(crate) surprise: f64,
     /// Evidence of a shift.
     pub(crate) shift: f64,
+    /// Evidence of a drift or of other noise, seen in blocks.
+    pub(crate) slow: f64,
 }
 
 impl Limits {
-    /// Half of the budget goes to single values, half to shifts, either on two sides.
+    /// The budget goes to single values, to shifts and to what blocks show, each on two sides. Half
+    /// of it each for the first two is what noise of many shapes was seen to leave room for.
     pub(crate) fn refresh(&mut self, per_week: f64, config: &Config) {
         if per_week != self.per_week {
             let values = 4.0 * per_week / config.false_alarms_per_week;
             let surprise = values.ln().clamp(LEAST_SURPRISE, MOST_SURPRISE);
-            *self = Self { per_week, surprise, shift: limit_for(values) };
+            let slow = limit_for(2.0 * values / BLOCK);
+            *self = Self { per_week, surprise, shift: limit_for(values), slow };
         }
     }
 
     /// Whether restored limits can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        [self.per_week, self.surprise, self.shift].iter().all(|v| v.is_finite() && *v >= 0.0)
+        [self.per_week, self.surprise, self.shift, self.slow]
+            .iter()
+            .all(|v| learnable(*v) && *v >= 0.0)
     }
 }
 
+/// Values of a block.
+const BLOCK: f64 = 32.0;
 /// One value in 400, and one in 500 million: beyond, nothing here is calibrated.
 const LEAST_SURPRISE: f64 = 6.0;
 const MOST_SURPRISE: f64 = 20.0;

@@ -1,6 +1,8 @@
 //! Forgetting by half-life, in time rather than in observations, so that a gap or a burst of
 //! samples weighs what it should.
 
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 use std::time::Duration;
 
 /// How long a memory lasts: the age at which an observation counts half.
@@ -91,7 +93,7 @@ impl Gains {
         [self.ticks, self.spacing, self.widening, self.growth]
             .iter()
             .chain(&rates)
-            .all(|rate| rate.is_finite() && *rate >= 0.0)
+            .all(|rate| learnable(*rate) && *rate >= 0.0)
     }
 }
 

@@ -1,6 +1,8 @@
 //! A series that stopped moving.
 
 use crate::sample::UnixNanos;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 
 /// Runs of exactly equal values, against how often the series repeats a value anyway.
 #[derive(Debug, Clone)]
@@ -55,7 +57,7 @@ impl Flatline {
     /// Whether a restored run can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        self.value.is_finite() && (0.0..=1.0).contains(&self.repeats)
+        learnable(self.value) && (0.0..=1.0).contains(&self.repeats)
     }
 }
 

@@ -1,15 +1,22 @@
 //! Everything learned about one series, and what it lets expect.
 
+use crate::blocks::Blocks;
 use crate::cadence::Cadence;
 use crate::config::{Config, Limits};
 use crate::decay::{Gains, gain};
+use crate::discover::Discovery;
 use crate::flatline::Flatline;
+use crate::horizons::Standing;
 use crate::moments::{Persistence, Scale};
+use crate::rhythm::{Rewritten, Rhythm};
 use crate::sample::UnixNanos;
-use crate::season::Profile;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
+use crate::season::{Profile, Season};
 use crate::shift::Cusum;
 use crate::tail::Tail;
 use crate::trend::Trend;
+use crate::zone::WallClock;
 
 /// The learned parts.
 #[derive(Debug, Clone)]
@@ -19,12 +26,16 @@ pub(crate) struct Model {
     pub(crate) limits: Limits,
     pub(crate) gains: Gains,
     pub(crate) trend: Trend,
-    pub(crate) profile: Option<Profile>,
+    pub(crate) wall: WallClock,
+    profile: Option<Box<Profile>>,
+    rhythm: Option<Box<Rhythm>>,
+    discovery: Option<Box<Discovery>>,
     pub(crate) scale: Scale,
     pub(crate) persistence: Persistence,
     pub(crate) tail: Tail,
     pub(crate) cusum: Cusum,
     pub(crate) flat: Option<Flatline>,
+    pub(crate) blocks: Blocks,
     /// The residual, in scales, of a value not trusted yet; zero for none.
     suspect: f64,
 }
@@ -37,25 +48,44 @@ pub(crate) struct Forecast {
     pub(crate) carried: f64,
     /// The season's part.
     pub(crate) season: f64,
+    /// How far apart the season's two slots here are.
+    pub(crate) edge: f64,
     /// Scale of the residual, floors included.
     pub(crate) scale: f64,
 }
 
 impl Model {
     pub(crate) fn new(config: &Config) -> Self {
+        let longest = config.discover.filter(|_| config.season.is_none());
+        let discovery = longest.map(|longest| Box::new(Discovery::new(longest)));
+        // A season to be found has its room from the start.
+        let season = config.season.or(longest.map(|longest| Season::new(longest, FOUND_SLOTS)));
         Self {
             cadence: Cadence::default(),
             limits: Limits::default(),
             gains: Gains::default(),
             trend: Trend::default(),
-            profile: config.season.map(Profile::new),
+            wall: WallClock::default(),
+            profile: season.map(|season| Box::new(Profile::new(season))),
+            rhythm: season.map(|_| Box::default()),
+            discovery,
             scale: Scale::default(),
             persistence: Persistence::default(),
             tail: Tail::new(),
             cusum: Cusum::new(),
             flat: None,
+            blocks: Blocks::new(),
             suspect: 0.0,
         }
+    }
+
+    /// Bytes allocated.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        let season = |profile: &Profile| size_of::<Profile>() + profile.heap_bytes();
+        let rhythm = self.rhythm.as_ref().map_or(0, |_| size_of::<Rhythm>());
+        let discovery = |d: &Discovery| size_of::<Discovery>() + d.heap_bytes();
+        let discovery = self.discovery.as_deref().map_or(0, discovery);
+        self.profile.as_deref().map_or(0, season) + rhythm + discovery
     }
 
     /// What to expect of a value that came, with the gains of its instant.
@@ -64,21 +94,80 @@ impl Model {
         self.around(at, self.trend.forecast(&self.gains) + carried, carried, config)
     }
 
+    /// The forecast that explains a value better: the last one may have been strange and still an
+    /// innovation of a series that remembers itself.
+    pub(crate) fn reconsider(&self, forecast: Forecast, value: f64) -> Forecast {
+        let detour = self.persistence.detour();
+        let (expected, carried) = (forecast.expected + detour, forecast.carried + detour);
+        let nearer = (value - expected).abs() < (value - forecast.expected).abs();
+        if nearer { Forecast { expected, carried, ..forecast } } else { forecast }
+    }
+
     /// What to expect when no value came.
     pub(crate) fn outlook(&self, at: UnixNanos, config: &Config) -> Forecast {
         self.around(at, self.trend.level(), 0.0, config)
     }
 
     fn around(&self, at: UnixNanos, level: f64, carried: f64, config: &Config) -> Forecast {
-        let (season, edge) = self.profile.as_ref().map_or((0.0, 0.0), |p| p.offset(at));
+        let (season, edge) = self.season(at);
         let expected = level + season;
-        let scale = self.scale.floored(expected).max(0.5 * edge).max(config.scale_floor);
-        Forecast { expected, carried, season, scale: scale * self.gains.widening.max(1.0) }
+        let own = self.scale.at(expected).max(config.scale_floor);
+        let scale = own.max(0.5 * edge);
+        Forecast { expected, carried, season, edge, scale: scale * self.gains.widening.max(1.0) }
+    }
+
+    /// The season's part at an instant, and how steep it is there.
+    fn season(&self, at: UnixNanos) -> (f64, f64) {
+        self.profile.as_ref().map_or((0.0, 0.0), |p| p.offset(self.wall.local(at)))
+    }
+
+    /// Compares the season of the last period with the learned one, at the end of each quarter.
+    pub(crate) fn look_at_season(
+        &mut self,
+        at: UnixNanos,
+        value: f64,
+        forecast: &Forecast,
+    ) -> Option<Rewritten> {
+        let (Some(profile), Some(rhythm)) = (&mut self.profile, &mut self.rhythm) else {
+            return None;
+        };
+        if profile.is_gathering() {
+            return None;
+        }
+        let phase = profile.phase(self.wall.local(at));
+        let from_anchor = value - profile.anchor();
+        let said = rhythm.observe(at, phase, from_anchor, forecast.season, forecast.scale)?;
+        rhythm.restart();
+        profile.relearn(self.wall.local(at));
+        Some(said)
+    }
+
+    /// Where forecasts start from.
+    pub(crate) fn standing(&self, at: UnixNanos, config: &Config) -> Standing {
+        let level = self.trend.level();
+        let scale = self.scale.floored(level).max(config.scale_floor);
+        let seasonal = self.profile.as_deref().is_some_and(|profile| !profile.is_gathering());
+        Standing { at, spacing: self.cadence.spacing(), level, scale, seasonal }
+    }
+
+    /// The season's part at an instant to come, in whatever the local time is then.
+    pub(crate) fn season_at(&self, at: UnixNanos, config: &Config) -> f64 {
+        #[cfg(feature = "zones")]
+        if let Some(zone) = &config.zone {
+            return self.profile.as_ref().map_or(0.0, |p| p.offset(zone.local(at)).0);
+        }
+        let _ = config;
+        self.season(at).0
+    }
+
+    /// What the last residual lets expect so many ticks ahead.
+    pub(crate) fn carried(&self, ticks: f64) -> f64 {
+        self.persistence.carry(ticks)
     }
 
     /// The interval that one value in 200 leaves on either side, a scale wide at the least.
     pub(crate) fn interval(&self, forecast: &Forecast) -> (f64, f64) {
-        let (up, down) = self.tail.reach(INTERVAL_SHARE);
+        let (up, down) = self.tail.reach();
         let Forecast { expected, scale, .. } = *forecast;
         (expected - scale * down.max(1.0), expected + scale * up.max(1.0))
     }
@@ -86,7 +175,7 @@ impl Model {
     /// Learns from an ordinary value, `change` away from the one before. What is past two
     /// scales counts as two (Huber's clipping; the constant is that of Gelper et al.).
     pub(crate) fn learn(&mut self, at: UnixNanos, value: f64, change: f64, forecast: &Forecast) {
-        let Forecast { expected, carried, season, scale } = *forecast;
+        let Forecast { expected, carried, season, scale, .. } = *forecast;
         let residual = value - expected;
         let clipped = residual.clamp(-CLIP * scale, CLIP * scale);
         let innovation = carried + clipped;
@@ -106,12 +195,28 @@ impl Model {
     }
 
     fn gather(&mut self, at: UnixNanos, value: f64, innovation: f64, season: f64) {
-        if let Some(profile) = &mut self.profile
-            && profile.learn(at, value, innovation)
+        if self.discovery.is_some() {
+            self.discover(at, value);
+        } else if let Some(profile) = &mut self.profile
+            && profile.learn(self.wall.local(at), value, innovation)
         {
             // From here on the season speaks for its part; the trend keeps the rest.
-            let level = self.trend.level() + season - profile.offset(at).0;
-            self.trend.adopt(level);
+            let level = self.trend.level() + season - profile.offset(self.wall.local(at)).0;
+            self.trend.settle(level);
+        }
+    }
+
+    /// Looks for a season; one that is found is learned from here on.
+    fn discover(&mut self, at: UnixNanos, value: f64) {
+        let spacing = self.cadence.spacing();
+        let Some(discovery) = &mut self.discovery else { return };
+        if let Some(period) = discovery.observe(at, value, spacing) {
+            if let Some(profile) = &mut self.profile {
+                profile.assign(period);
+            }
+            self.discovery = None;
+        } else if discovery.is_over() {
+            (self.discovery, self.profile, self.rhythm) = (None, None, None);
         }
     }
 
@@ -121,22 +226,27 @@ impl Model {
         let Forecast { expected, carried, scale, .. } = *forecast;
         let residual = value - expected;
         self.suspect = (residual / scale).clamp(-MOST_Z, MOST_Z);
-        self.persistence.hold(carried + residual.clamp(-CLIP * scale, CLIP * scale));
+        let detour = (carried + residual).clamp(-FARTHEST * scale, FARTHEST * scale);
+        self.persistence.hold(carried + residual.clamp(-CLIP * scale, CLIP * scale), detour);
     }
 
     /// Teaches nothing while an alarm is on, and carries nothing over from it. A season still
     /// gathering its first period takes the value: it does not know yet what is strange.
     pub(crate) fn freeze(&mut self, at: UnixNanos, value: f64, forecast: &Forecast) {
-        if self.profile.as_ref().is_some_and(Profile::is_gathering) {
+        if self.discovery.is_some() || self.profile.as_deref().is_some_and(Profile::is_gathering) {
             self.gather(at, value, 0.0, forecast.season);
         }
         self.suspect = 0.0;
-        self.persistence.interrupt();
+        let far = FARTHEST * forecast.scale;
+        let detour = value - forecast.expected + forecast.carried;
+        self.persistence.interrupt(detour.clamp(-far, far));
     }
 
-    /// Goes on from what a lasting alarm brought.
-    pub(crate) fn adopt(&mut self, level: f64, spread: f64) {
-        self.trend.adopt(level);
+    /// Goes on from what a lasting alarm brought; `slope` is per tick.
+    pub(crate) fn adopt(&mut self, level: f64, spread: f64, slope: f64) {
+        self.trend.adopt(level, slope);
+        self.blocks.restart();
+        self.scale.settle(level);
         if spread > self.scale.floored(level) {
             self.scale.start(spread);
         }
@@ -145,7 +255,15 @@ impl Model {
         {
             flat.adopt();
         }
-        self.persistence.interrupt();
+        self.persistence.interrupt(0.0);
+        self.cusum.reset();
+    }
+
+    /// Goes on with another noise.
+    pub(crate) fn adopt_spread(&mut self, spread: f64) {
+        self.scale.start(spread);
+        self.blocks.adopt_spread();
+        self.persistence.interrupt(0.0);
         self.cusum.reset();
     }
 
@@ -154,11 +272,14 @@ impl Model {
     pub(crate) fn is_sound(&self, config: &Config) -> bool {
         let season = match (&self.profile, config.season) {
             (Some(profile), Some(season)) => profile.is_sound(season),
+            (Some(profile), None) if config.discover.is_some() => profile.is_found(FOUND_SLOTS),
             (None, None) => true,
             _ => false,
         };
         season
-            && self.suspect.is_finite()
+            && self.discovery.as_deref().is_none_or(Discovery::is_sound)
+            && (self.discovery.is_none() || config.discover.is_some())
+            && learnable(self.suspect)
             && self.cadence.is_sound()
             && self.trend.is_sound()
             && self.scale.is_sound()
@@ -166,6 +287,10 @@ impl Model {
             && self.tail.is_sound()
             && self.cusum.is_sound()
             && self.flat.as_ref().is_none_or(Flatline::is_sound)
+            && self.blocks.is_sound()
+            && self.wall.is_sound()
+            && self.rhythm.as_deref().is_none_or(Rhythm::is_sound)
+            && self.rhythm.is_some() == self.profile.is_some()
             && self.gains.is_sound()
             && self.limits.is_sound()
     }
@@ -173,7 +298,10 @@ impl Model {
 
 /// A residual of more scales than that is as strange as one can be.
 pub(crate) const MOST_Z: f64 = 1e9;
+/// Pieces of a season that was found.
+const FOUND_SLOTS: u16 = 96;
 const CLIP: f64 = 2.0;
-const INTERVAL_SHARE: f64 = 0.005;
+/// What a strange value leaves behind counts that many scales at most.
+const FARTHEST: f64 = 16.0;
 /// Half-life, in values, of how often a series repeats itself.
 const FLAT_MEMORY: f64 = 2048.0;

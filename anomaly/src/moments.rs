@@ -1,5 +1,8 @@
 //! Location and scale that one wild value cannot move far.
 
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
+
 /// The scale of one-step residuals: a decayed mean of absolute residuals, each clipped at three
 /// scales (a Huber-type scale), and the smallest step the series is known to take, which keeps
 /// flat and quantised series from having no scale at all.
@@ -8,12 +11,50 @@
 pub(crate) struct Scale {
     spread: f64,
     step: f64,
+    /// What was expected on average where `spread` was learned.
+    place: f64,
+    growth: Growth,
+}
+
+/// How the size of residuals goes with what was expected: requests scatter more when there are
+/// more of them. Slow moments of both.
+#[derive(Debug, Clone, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Growth {
+    seen: u32,
+    place: f64,
+    size: f64,
+    variance: f64,
+    covariance: f64,
+}
+
+impl Growth {
+    fn learn(&mut self, place: f64, size: f64) {
+        self.seen = self.seen.saturating_add(1);
+        let gain = (1.0 / f64::from(self.seen)).max(GROWTH_GAIN);
+        let (off, size_off) = (place - self.place, size - self.size);
+        self.place += gain * off;
+        self.size += gain * size_off;
+        self.variance = (1.0 - gain) * (self.variance + gain * off * off);
+        self.covariance = (1.0 - gain) * (self.covariance + gain * off * size_off);
+    }
+
+    /// What a size gains where one more is expected. Moves no larger than the noise say nothing.
+    fn slope(&self) -> f64 {
+        let noise = 4.0 * self.size;
+        self.covariance / (self.variance + noise * noise).max(f64::MIN_POSITIVE)
+    }
 }
 
 impl Scale {
     /// Starts over from a first estimate of the scale.
     pub(crate) fn start(&mut self, spread: f64) {
         self.spread = spread;
+    }
+
+    /// Takes the present spread for that of this level.
+    pub(crate) fn settle(&mut self, level: f64) {
+        self.place = level;
     }
 
     /// Sees how far the value moved from the one before it, before it is judged. The first move
@@ -27,23 +68,40 @@ impl Scale {
 
     /// Learns from the residual and the move of an ordinary value.
     pub(crate) fn learn(&mut self, residual: f64, change: f64, gain: f64, magnitude: f64) {
-        let limit = CLIP * self.floored(magnitude);
-        self.spread += gain * (MEAN_TO_SCALE * residual.abs().min(limit) - self.spread);
+        let limit = CLIP * self.at(magnitude);
+        let size = MEAN_TO_SCALE * residual.abs().min(limit);
+        self.growth.learn(magnitude, size);
+        self.place += gain * (magnitude - self.place);
+        self.spread += gain * (size - self.spread);
         if change != 0.0 {
             self.step += STEP_GAIN * (change.abs().min(4.0 * self.step) - self.step);
         }
     }
 
+    /// The scale where `expected` is expected, floor included.
+    pub(crate) fn at(&self, expected: f64) -> f64 {
+        let gained = self.growth.slope() * (expected - self.place);
+        let spread = self.spread + gained.clamp(-0.5 * self.spread, self.spread);
+        spread.max(self.least(expected))
+    }
+
+    fn least(&self, magnitude: f64) -> f64 {
+        (RESOLUTION * magnitude.abs()).max(0.5 * self.step).max(f64::MIN_POSITIVE)
+    }
+
     /// The scale with the automatic floor: half a step, or what a float can tell apart from
     /// `magnitude`. Always above zero.
     pub(crate) fn floored(&self, magnitude: f64) -> f64 {
-        self.spread.max(0.5 * self.step).max(RESOLUTION * magnitude.abs()).max(f64::MIN_POSITIVE)
+        self.spread.max(self.least(magnitude))
     }
 
     /// Whether a restored scale can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        self.spread.is_finite() && self.spread >= 0.0 && self.step.is_finite() && self.step >= 0.0
+        let Growth { place, size, variance, covariance, .. } = self.growth;
+        let moments = [self.place, place, size, variance, covariance];
+        [self.spread, self.step, size, variance].iter().all(|v| learnable(*v) && *v >= 0.0)
+            && moments.iter().all(|v| learnable(*v))
     }
 }
 
@@ -54,6 +112,8 @@ impl Scale {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Persistence {
     previous: f64,
+    /// How far the last value was from the trend, when it was too strange to go on from.
+    detour: f64,
     product: f64,
     square: f64,
 }
@@ -65,6 +125,15 @@ impl Persistence {
         self.previous * if ticks == 1.0 { kept } else { kept.powf(ticks) }
     }
 
+    /// What to add to that when the last, strange value was an innovation of the series and not an
+    /// outlier beside it.
+    pub(crate) fn detour(&self) -> f64 {
+        if self.detour == 0.0 || self.correlation() < REMEMBERS {
+            return 0.0;
+        }
+        self.correlation() * (self.detour - self.previous)
+    }
+
     /// Learns from an ordinary residual, already clipped by its forecaster.
     pub(crate) fn learn(&mut self, residual: f64, scale: f64, gain: f64) {
         let now = (residual / scale).clamp(-WANDER, WANDER);
@@ -72,19 +141,22 @@ impl Persistence {
         self.product += gain * (now * before - self.product);
         self.square += gain * (now * now - self.square);
         self.previous = residual;
+        self.detour = 0.0;
     }
 
     /// Carries a residual over without learning from it.
-    pub(crate) fn hold(&mut self, residual: f64) {
+    pub(crate) fn hold(&mut self, residual: f64, detour: f64) {
         self.previous = residual;
+        self.detour = detour;
     }
 
     /// Carries nothing over from a residual that was not ordinary.
-    pub(crate) fn interrupt(&mut self) {
-        self.previous = 0.0;
+    pub(crate) fn interrupt(&mut self, detour: f64) {
+        (self.previous, self.detour) = (0.0, detour);
     }
 
-    fn correlation(&self) -> f64 {
+    /// Lag-one autocorrelation, 0…0.95.
+    pub(crate) fn correlation(&self) -> f64 {
         // The added constant draws a young estimate towards none, and one of residuals far below
         // the scale's floor.
         (self.product / (self.square + 0.02)).clamp(0.0, 0.95)
@@ -93,7 +165,7 @@ impl Persistence {
     /// Whether a restored state can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        [self.previous, self.product, self.square].iter().all(|v| v.is_finite())
+        [self.previous, self.product, self.square, self.detour].iter().all(|v| learnable(*v))
             && self.square >= 0.0
     }
 }
@@ -129,6 +201,10 @@ const MAD_TO_SCALE: f64 = 1.482_602;
 const CLIP: f64 = 3.0;
 /// A persistent residual wanders farther than the scale of its innovations.
 const WANDER: f64 = 8.0;
+/// Correlation from which a strange value may be an innovation that lasts.
+const REMEMBERS: f64 = 0.4;
+/// Memory of a day and a half at one value a minute.
+const GROWTH_GAIN: f64 = 1.0 / 2048.0;
 const FIRST_STEPS: f64 = 8.0;
 const STEP_GAIN: f64 = 1.0 / 32.0;
 /// Relative float noise of a value that was computed, not measured.

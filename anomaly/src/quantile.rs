@@ -87,7 +87,8 @@ impl LogHistogram {
     /// Whether a restored histogram can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        self.total.is_finite() && self.bins.iter().all(|w| w.is_finite() && *w >= 0.0)
+        (0.0..=MOST_WEIGHT).contains(&self.total)
+            && self.bins.iter().all(|weight| (0.0..=MOST_WEIGHT).contains(weight))
     }
 }
 
@@ -110,6 +111,9 @@ fn edge(bin: usize) -> f64 {
 }
 
 const BINS: usize = 32;
+/// Far above what growing weights reach before they are scaled back.
+#[cfg(feature = "serde")]
+const MOST_WEIGHT: f32 = 1e25;
 const PER_OCTAVE: f64 = 6.0;
 /// A bin's width in natural logarithms.
 const LOG_WIDTH: f64 = std::f64::consts::LN_2 / PER_OCTAVE;

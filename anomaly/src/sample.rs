@@ -59,6 +59,13 @@ impl Sample {
     pub const MOST: f64 = 1e30;
 }
 
+/// Whether a restored number is one that can have been learned from values: squares and products
+/// of such numbers stay finite.
+#[cfg(feature = "serde")]
+pub(crate) fn learnable(number: f64) -> bool {
+    number.abs() <= 1e90
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -3,6 +3,8 @@
 use std::time::Duration;
 
 use crate::sample::UnixNanos;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 
 /// A season: how long until the series repeats itself, and in how many pieces to learn it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -120,13 +122,40 @@ impl Profile {
         self.period_ns == fresh.period_ns
             && self.offsets.len() == fresh.offsets.len()
             && usize::from(self.slot) < self.offsets.len()
-            && self.offsets.iter().all(|offset| offset.is_finite())
+            && self.offsets.iter().all(|offset| learnable(f64::from(*offset)))
             && !(self.ready && self.offsets.contains(&EMPTY))
-            && [self.anchor, self.sum].iter().all(|v| v.is_finite())
+            && [self.anchor, self.sum].iter().all(|v| learnable(*v))
+    }
+
+    /// Takes another period, before anything was gathered.
+    pub(crate) fn assign(&mut self, period: Duration) {
+        self.period_ns = i64::try_from(period.as_nanos()).unwrap_or(i64::MAX).max(1_000_000);
+    }
+
+    /// Whether a restored profile of a season that was found can be gone on with.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_found(&self, slots: u16) -> bool {
+        let period = Duration::from_nanos(self.period_ns.unsigned_abs());
+        self.period_ns > 0 && self.is_sound(Season::new(period, slots))
+    }
+
+    /// Bytes allocated.
+    pub(crate) fn heap_bytes(&self) -> usize {
+        size_of_val(&*self.offsets)
+    }
+
+    /// Learns the season anew from here on, fast at first.
+    pub(crate) fn relearn(&mut self, at: UnixNanos) {
+        self.started = Some(at);
+    }
+
+    /// A value near those of the series.
+    pub(crate) fn anchor(&self) -> f64 {
+        self.anchor
     }
 
     /// Where in the period, 0…1.
-    fn phase(&self, at: UnixNanos) -> f64 {
+    pub(crate) fn phase(&self, at: UnixNanos) -> f64 {
         at.as_nanos().rem_euclid(self.period_ns) as f64 / self.period_ns as f64
     }
 

@@ -1,6 +1,8 @@
 //! A change that stays: evidence of a shifted level summed over values.
 
 use crate::sample::UnixNanos;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 
 /// Which way a series moved.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
@@ -101,7 +103,7 @@ impl Cusum {
     pub(crate) fn is_sound(&self) -> bool {
         [&self.up, &self.down]
             .iter()
-            .all(|side| [side.sum, side.peak, side.residuals].iter().all(|v| v.is_finite()))
+            .all(|side| [side.sum, side.peak, side.residuals].iter().all(|v| learnable(*v)))
     }
 }
 

@@ -15,20 +15,33 @@ pub enum Kind {
     Spike,
     /// The level moved and stays there.
     LevelShift,
+    /// The series rises or falls as it did not before.
+    SlopeChange,
+    /// Values scatter more, or less, than they did.
+    VarianceChange,
+    /// The season is not the one learned.
+    SeasonChange,
     /// The series repeats one value, which it does not do.
     Flatline,
     /// No value for longer than allowed.
     Missing,
+    /// A value that cannot be: outside of [`Config::known_range`](crate::Config::known_range).
+    OutOfRange,
 }
 
 impl Kind {
-    /// A closed set of names for metrics: `spike`, `level_shift`, `flatline`, `missing`.
+    /// A closed set of names for metrics: `spike`, `level_shift`, `slope_change`,
+    /// `variance_change`, `season_change`, `flatline`, `missing`, `out_of_range`.
     pub fn label(self) -> &'static str {
         match self {
             Self::Spike => "spike",
             Self::LevelShift => "level_shift",
+            Self::SlopeChange => "slope_change",
+            Self::VarianceChange => "variance_change",
+            Self::SeasonChange => "season_change",
             Self::Flatline => "flatline",
             Self::Missing => "missing",
+            Self::OutOfRange => "out_of_range",
         }
     }
 }
@@ -46,8 +59,10 @@ pub struct Signal {
     pub at: UnixNanos,
     /// Above or below what was expected.
     pub direction: Direction,
-    /// How far the level moved (mean over the change), in the unit of the series; of a flatline
-    /// nothing, of missing data the silence in seconds.
+    /// How far the level moved (mean over the change), in the unit of the series. Of a slope
+    /// change what the slope gained, in that unit per second; of a variance change what the usual
+    /// deviation gained, of a season change what the season's did; of a flatline nothing, of
+    /// missing data the silence in seconds, of a value out of range how far out it is.
     pub size: f64,
     /// How sure, 0.5 at the threshold of the false-alarm budget and towards 1 beyond: each nat
     /// of evidence past it leaves 1/e of the doubt.
@@ -73,12 +88,31 @@ impl fmt::Display for Signal {
             Kind::Spike if self.direction == Direction::Down => f.write_str("dip")?,
             Kind::Spike => f.write_str("spike")?,
             Kind::LevelShift => write!(f, "level shift {way} by {}", Figure(self.size.abs()))?,
+            Kind::SlopeChange => {
+                let hourly = Figure(self.size.abs() * 3600.0);
+                write!(f, "slope change {way} by {hourly} an hour")?;
+            }
+            Kind::VarianceChange => {
+                let much = if self.direction == Direction::Up { "more" } else { "less" };
+                let size = Figure(self.size.abs());
+                return write!(f, "values scatter by {size} {much} than usual, for {seconds} s");
+            }
+            Kind::SeasonChange => {
+                let much = if self.direction == Direction::Up { "larger" } else { "smaller" };
+                let size = Figure(self.size.abs());
+                return write!(f, "season {much} by {size} than learned, for {seconds} s");
+            }
             Kind::Flatline => {
                 return write!(f, "flatline: {} for {seconds} s", Figure(self.seen));
             }
             Kind::Missing => {
                 let expected = Figure(self.expected);
                 return write!(f, "no value for {seconds} s where {expected} was expected");
+            }
+            Kind::OutOfRange => {
+                let (seen, size) = (Figure(self.seen), Figure(self.size.abs()));
+                let way = if self.direction == Direction::Up { "above" } else { "below" };
+                return write!(f, "{seen} is {size} {way} the known range, for {seconds} s");
             }
         }
         let (lower, upper) = (Figure(self.lower), Figure(self.upper));
@@ -176,5 +210,15 @@ mod tests {
         );
         let missing = Signal { kind: Kind::Missing, seen: f64::NAN, ..signal };
         assert_eq!(missing.to_string(), "no value for 1.25 s where 0.0005 was expected");
+        let sentences = [
+            (Kind::SlopeChange, "slope change up by 1482 an hour: 0.4 where"),
+            (Kind::VarianceChange, "values scatter by 0.412 more than usual, for 1.25 s"),
+            (Kind::SeasonChange, "season larger by 0.412 than learned, for 1.25 s"),
+            (Kind::OutOfRange, "0.4 is 0.412 above the known range, for 1.25 s"),
+        ];
+        for (kind, sentence) in sentences {
+            let text = Signal { kind, ..signal }.to_string();
+            assert!(text.starts_with(sentence), "{text}");
+        }
     }
 }

@@ -14,11 +14,29 @@ pub(crate) struct Tail {
     up: LogHistogram,
     down: LogHistogram,
     weight: f32,
+    /// What follows from the histograms, worked out anew every few values.
+    age: u8,
+    up_fit: Fit,
+    down_fit: Fit,
+}
+
+/// A side's tail beyond a threshold, and how far out the usual reaches.
+#[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+struct Fit {
+    threshold: f64,
+    /// Surprise at the threshold.
+    counted: f64,
+    shape: f64,
+    scale: f64,
+    reach: f64,
 }
 
 impl Tail {
     pub(crate) fn new() -> Self {
-        Self { up: LogHistogram::default(), down: LogHistogram::default(), weight: 1.0 }
+        let (up_fit, down_fit) = (Fit::default(), Fit::default());
+        let (up, down) = (LogHistogram::default(), LogHistogram::default());
+        Self { up, down, weight: 1.0, age: 0, up_fit, down_fit }
     }
 
     /// Learns a residual in scales. `share` below one teaches less: alarms do.
@@ -32,51 +50,86 @@ impl Tail {
         }
         let side = if z >= 0.0 { &mut self.up } else { &mut self.down };
         side.add(z.abs(), share * self.weight);
+        self.age += 1;
+        // A young tail changes with every value.
+        if self.age >= REFIT || self.up.total() + self.down.total() < YOUNG * f64::from(self.weight)
+        {
+            self.age = 0;
+            (self.up_fit, self.down_fit) = (self.fit(&self.up), self.fit(&self.down));
+        }
     }
 
     /// Surprise of a residual of `z` scales, in nats: minus the logarithm of the probability of
     /// one as far out on its side. Never more than a normal distribution would say: what the
     /// scale calls small is small, however rare.
     pub(crate) fn surprise(&self, z: f64) -> f64 {
-        let side = if z >= 0.0 { &self.up } else { &self.down };
+        let (side, fit) =
+            if z >= 0.0 { (&self.up, &self.up_fit) } else { (&self.down, &self.down_fit) };
         let z = z.abs();
-        self.beyond(side, z).min(normal_surprise(z))
+        let beyond = if z <= fit.threshold { self.counted(side, z) } else { fit.beyond(z) };
+        beyond.min(normal_surprise(z))
     }
 
-    /// How many scales out the upper and lower side reach with probability `p` each.
-    pub(crate) fn reach(&self, p: f64) -> (f64, f64) {
-        let weight = p * (self.up.total() + self.down.total());
-        (self.up.magnitude_with_above(weight), self.down.magnitude_with_above(weight))
+    /// How many scales out the upper and lower side reach with the probability of one in 200
+    /// each.
+    pub(crate) fn reach(&self) -> (f64, f64) {
+        (self.up_fit.reach, self.down_fit.reach)
     }
 
     /// Whether a restored tail can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        self.up.is_sound() && self.down.is_sound() && self.weight.is_finite() && self.weight > 0.0
+        self.up_fit.is_sound()
+            && self.down_fit.is_sound()
+            && self.age < REFIT
+            && self.up.is_sound()
+            && self.down.is_sound()
+            && self.weight > 0.0
+            && self.weight <= 2.0 * MOST_WEIGHT
     }
 
-    fn beyond(&self, side: &LogHistogram, z: f64) -> f64 {
+    /// Surprise as counted, inside of what was seen.
+    fn counted(&self, side: &LogHistogram, z: f64) -> f64 {
+        let total = self.up.total() + self.down.total();
+        // A few imagined residuals of a double-exponential keep a young tail modest.
+        let prior = PRIOR * f64::from(self.weight);
+        let p = (side.above(z) + prior * 0.5 * (-z).exp()) / (total + prior);
+        -p.ln()
+    }
+
+    fn fit(&self, side: &LogHistogram) -> Fit {
         let unit = f64::from(self.weight);
         let total = self.up.total() + self.down.total();
         let excess = side.excess((TAIL_SHARE * total).max(LEAST_EXCESSES * unit));
         let threshold = excess.threshold;
-        let at = z.min(threshold);
-        // A few imagined residuals of a double-exponential keep a young tail modest.
-        let prior = PRIOR * unit;
-        let p = (side.above(at) + prior * 0.5 * (-at).exp()) / (total + prior);
-        let counted = -p.ln();
-        if z <= threshold {
-            return counted;
-        }
         let (seen, imagined) = (excess.weight / unit, PRIOR_EXCESSES);
         let blend = |own: f64, prior: f64| (own * seen + prior * imagined) / (seen + imagined);
         let mean = blend(excess.log_mean, PRIOR_LOG_MEAN);
         let square = blend(excess.log_square, 2.0 * PRIOR_LOG_MEAN * PRIOR_LOG_MEAN);
         let lighter = 1.0 - 0.5 / (1.0 - (mean * mean / square).min(0.95));
-        let shape = (mean + lighter).clamp(0.0, 1.0);
-        let scale = threshold * mean * (1.0 - lighter.min(0.0));
-        let far = (z - threshold) / scale;
-        counted + if shape < 1e-3 { far } else { (shape * far).ln_1p() / shape }
+        Fit {
+            threshold,
+            counted: self.counted(side, threshold),
+            shape: (mean + lighter).clamp(0.0, 1.0),
+            scale: threshold * mean * (1.0 - lighter.min(0.0)),
+            reach: side.magnitude_with_above(INTERVAL_SHARE * total),
+        }
+    }
+}
+
+impl Fit {
+    /// Surprise past the threshold.
+    fn beyond(&self, z: f64) -> f64 {
+        let far = (z - self.threshold) / self.scale;
+        self.counted + if self.shape < 1e-3 { far } else { (self.shape * far).ln_1p() / self.shape }
+    }
+
+    /// Whether a restored fit can be gone on with.
+    #[cfg(feature = "serde")]
+    fn is_sound(&self) -> bool {
+        [self.threshold, self.counted, self.shape, self.scale, self.reach]
+            .iter()
+            .all(|v| (0.0..=1e9).contains(v))
     }
 }
 
@@ -99,6 +152,11 @@ const HALF_LN_TAU: f64 = 0.918_938_533_204_672_8;
 const TAIL_SHARE: f64 = 0.02;
 const LEAST_EXCESSES: f64 = 8.0;
 const PRIOR: f64 = 8.0;
+/// Values between two fits, once there are that many.
+const REFIT: u8 = 64;
+const YOUNG: f64 = 128.0;
+/// What an interval leaves on either side.
+const INTERVAL_SHARE: f64 = 0.005;
 const PRIOR_EXCESSES: f64 = 5.0;
 /// Mean log excess of a tail falling with the fourth power.
 const PRIOR_LOG_MEAN: f64 = 0.25;

@@ -2,6 +2,8 @@
 
 use crate::decay::Gains;
 use crate::moments::median_and_scale;
+#[cfg(feature = "serde")]
+use crate::sample::learnable;
 
 /// A local level and a damped slope, moved by residuals that the caller has clipped: robust
 /// Holt smoothing (Gelper, Fried and Croux 2010) with the damping of Gardner and McKenzie
@@ -52,10 +54,15 @@ impl Trend {
         1.0 / (f64::from(self.seen) + 1.0)
     }
 
-    /// Goes on from another level.
-    pub(crate) fn adopt(&mut self, level: f64) {
+    /// Goes on from another level and slope per tick.
+    pub(crate) fn adopt(&mut self, level: f64, slope: f64) {
         self.level = level;
-        self.slope = 0.0;
+        self.slope = slope;
+    }
+
+    /// Goes on from another level, without a slope.
+    pub(crate) fn settle(&mut self, level: f64) {
+        self.adopt(level, 0.0);
     }
 
     /// The level without any elapsed time.
@@ -71,7 +78,7 @@ impl Trend {
     /// Whether a restored trend can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        self.level.is_finite() && self.slope.is_finite() && self.first.iter().all(|v| v.is_finite())
+        learnable(self.level) && learnable(self.slope) && self.first.iter().all(|v| learnable(*v))
     }
 }
 

@@ -129,3 +129,97 @@ fn warming_up_is_said_and_signals_nothing() {
     assert_eq!(signals(&seen), []);
     assert!(seen[..100].iter().all(|o| !o.judged) && seen[100].judged);
 }
+
+/// The first signal of a kind, and how many values after the change it came.
+fn first(observations: &[Observation], kind: Kind) -> (usize, anomaly::Signal) {
+    let signal_of = |o: &Observation| o.signal.filter(|signal| signal.kind == kind);
+    let at = observations.iter().position(|o| signal_of(o).is_some());
+    let at = at.unwrap_or_else(|| panic!("no {kind:?} in {:?}", signals(observations)));
+    (at, signal_of(&observations[at]).expect("it is there"))
+}
+
+#[test]
+fn a_steep_slope_is_told_from_a_level() {
+    let seen = watch(Config::default(), 1100, |i, v| v + 0.5 * f64::from(i.saturating_sub(1000)));
+    let (found, signal) = first(&seen, Kind::SlopeChange);
+    assert!((1010..1040).contains(&found), "{found}");
+    assert_eq!(signal.direction, Direction::Up);
+    assert!((signal.size - 0.5).abs() < 0.1, "{}", signal.size);
+    assert!((990..1012).any(|second| signal.onset == at(f64::from(second))), "{:?}", signal.onset);
+    assert!(signal.to_string().starts_with("slope change up by 1"), "{signal}");
+}
+
+#[test]
+fn a_slope_too_slow_for_single_values_is_found_in_blocks() {
+    let drift = |i: u32, v: f64| v - 0.01 * f64::from(i.saturating_sub(3000));
+    let seen = watch(Config::default(), 4500, drift);
+    assert_eq!(signals(&seen[..3000]), []);
+    let (found, signal) = first(&seen, Kind::SlopeChange);
+    assert!((3064..3600).contains(&found), "{found}");
+    assert_eq!(signal.direction, Direction::Down);
+    assert!((-0.02..-0.003).contains(&signal.size), "{}", signal.size);
+}
+
+#[test]
+fn more_noise_and_less() {
+    // Around the mean of the series, so that its level stays where it is.
+    for (factor, way) in [(5.0, Direction::Up), (0.15, Direction::Down)] {
+        let change = |i, v: f64| if i >= 2000 { 10.0 + (v - 10.0) * factor } else { v };
+        let seen = watch(Config::default(), 2600, change);
+        assert_eq!(signals(&seen[..2000]), []);
+        let (found, signal) = first(&seen, Kind::VarianceChange);
+        assert!((2030..2200).contains(&found), "{factor}: {found}");
+        assert_eq!(signal.direction, way);
+        // The mean deviation of a normal is 0.8 of its standard deviation.
+        assert!((signal.size / (0.8 * (factor - 1.0)) - 1.0).abs() < 0.5, "{}", signal.size);
+        assert!(signal.to_string().starts_with("values scatter by"), "{signal}");
+    }
+}
+
+#[test]
+fn a_season_that_is_gone_or_half_as_high() {
+    let season = || Config::default().season(Season::new(Duration::from_mins(10), 60));
+    for left in [0.0, 0.5] {
+        let wave = |i: u32, value: f64| {
+            let height = if i >= 6000 { 30.0 * left } else { 30.0 };
+            value + height * (f64::from(i) / 600.0 * std::f64::consts::TAU).sin()
+        };
+        let seen = watch(season(), 9000, wave);
+        assert_eq!(signals(&seen[2000..6000]), []);
+        let (found, signal) = first(&seen, Kind::SeasonChange);
+        assert!((6100..7000).contains(&found), "{left}: {found}");
+        assert_eq!(signal.direction, Direction::Down);
+        assert!(signal.onset >= at(5850.0) && signal.size < -1.0, "{signal}");
+        assert!(signal.to_string().starts_with("season smaller by"), "{signal}");
+    }
+}
+
+#[test]
+fn what_cannot_be_is_told_at_once_and_never_learned() {
+    let config = || Config::default().known_range(0.0, 100.0);
+    let seen =
+        watch(config(), 1200, |i, v| if i == 5 || (1000..1100).contains(&i) { -3.0 } else { v });
+    let found = signals(&seen);
+    assert_eq!(found[0], (5, Kind::OutOfRange, Direction::Down));
+    assert_eq!(found[1..].iter().filter(|(_, kind, _)| *kind == Kind::OutOfRange).count(), 100);
+    let signal = seen[1050].signal.expect("it lasts");
+    assert_eq!((signal.onset, signal.size), (at(1000.0), -3.0));
+    assert_eq!(signal.to_string(), "-3 is 3 below the known range, for 50 s");
+    assert!((seen[1150].expected - 10.0).abs() < 1.0, "{}", seen[1150].expected);
+    assert!(seen[1102..].iter().all(|o| o.signal.is_none()));
+}
+
+#[test]
+fn a_season_nobody_told_of_is_found_and_learned() {
+    let wave =
+        |i: u32, value: f64| value + 30.0 * (f64::from(i) / 600.0 * std::f64::consts::TAU).sin();
+    let found = Config::default().discover_season(Duration::from_hours(1));
+    let error = |config: Config| {
+        let seen = watch(config, 9000, wave);
+        seen[6000..].iter().map(|o| (o.seen - o.expected).abs()).sum::<f64>() / 3000.0
+    };
+    let (found, without) = (error(found), error(Config::default()));
+    let given = error(Config::default().season(Season::new(Duration::from_mins(10), 96)));
+    println!("mean error {found:.2} found, {given:.2} given, {without:.2} without");
+    assert!(found < 1.05 * given && found < 0.95 * without, "{found} {given} {without}");
+}

@@ -8,3 +8,6 @@ pub mod frames;
 pub mod mix;
 pub mod wire;
 pub mod soak;
+pub mod syslog;
+pub mod dns;
+pub mod kpi;

@@ -1,7 +1,7 @@
 //! Hosts files (hosts(5)): addresses and their names, answered before anybody is asked.
 //!
-//! Every name becomes a small zone of its own, every address a PTR record. So other types of these names are
-//! denied here rather than asked of others, and the first name of a line is the one an address leads back to.
+//! An [`Overlay`](crate::Overlay) answers them: other types of these names are denied there rather than asked of
+//! others, and the first name of an address is the one it leads back to.
 
 use std::collections::BTreeMap;
 use std::net::IpAddr;
@@ -9,9 +9,6 @@ use std::net::IpAddr;
 use thiserror::Error;
 
 use crate::name::Name;
-use crate::record_type::RecordType;
-use crate::ttl::Ttl;
-use crate::zone::Zone;
 
 /// What a hosts file says.
 #[derive(Clone, Debug, Default)]
@@ -85,40 +82,16 @@ impl Hosts {
         self.addresses.is_empty()
     }
 
-    /// A zone for each name and for each address.
-    pub fn zones(&self) -> impl Iterator<Item = Zone> {
-        let forward = self.addresses.values().map(|(name, addresses)| {
-            let records = addresses.iter().map(|address| match address {
-                IpAddr::V4(v4) => (RecordType::A, v4.octets().to_vec()),
-                IpAddr::V6(v6) => (RecordType::AAAA, v6.octets().to_vec()),
-            });
-            zone(name, records)
-        });
-        let back = self.names.iter().map(|(address, name)| {
-            zone(&Name::reverse(*address), [(RecordType::PTR, name.as_wire().to_vec())])
-        });
-        forward.chain(back)
+    /// Every name with its addresses.
+    pub fn names(&self) -> impl Iterator<Item = (&Name, &[IpAddr])> {
+        self.addresses.values().map(|(name, addresses)| (name, addresses.as_slice()))
+    }
+
+    /// Every address with the name it leads back to.
+    pub fn addresses(&self) -> impl Iterator<Item = (IpAddr, &Name)> {
+        self.names.iter().map(|(address, name)| (*address, name))
     }
 }
-
-fn zone(origin: &Name, records: impl IntoIterator<Item = (RecordType, Vec<u8>)>) -> Zone {
-    const WHY: &str = "the names and records of a hosts file are valid";
-    let mut soa = origin.as_wire().to_vec();
-    soa.extend(b"\x06nobody\x07invalid\x00");
-    soa.extend(
-        [1_u32, 3_600, 600, 86_400, HOSTS_TTL.as_secs()].into_iter().flat_map(u32::to_be_bytes),
-    );
-    let mut zone = Zone::builder(origin.clone());
-    zone.record(origin, HOSTS_TTL, RecordType::SOA, &soa).expect(WHY);
-    zone.record(origin, HOSTS_TTL, RecordType::NS, origin.as_wire()).expect(WHY);
-    for (rtype, data) in records {
-        zone.record(origin, HOSTS_TTL, rtype, &data).expect(WHY);
-    }
-    zone.build().expect(WHY)
-}
-
-/// A change in the file should be seen within a minute.
-const HOSTS_TTL: Ttl = Ttl::MINUTE;
 
 #[cfg(test)]
 mod tests {
@@ -130,8 +103,7 @@ mod tests {
             "# the site\n192.0.2.1 web www.site.example # two names\n\n2001:db8::1 WEB\nnowhere x\n192.0.2.2 a..b ok\n",
         );
         assert_eq!((hosts.len(), hosts.is_empty()), (3, false));
-        // web, www.site.example, ok, and three addresses.
-        assert_eq!(hosts.zones().count(), 6);
+        assert_eq!((hosts.names().count(), hosts.addresses().count()), (3, 3));
         let told: Vec<String> = mistakes.iter().map(ToString::to_string).collect();
         assert_eq!(told, ["line 5: \"nowhere\" is no address", "line 6: \"a..b\" is no name"]);
     }

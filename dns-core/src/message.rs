@@ -63,6 +63,34 @@ impl MessageError {
     }
 }
 
+/// Messages off a stream, each behind its length (RFC 1035 §4.2.2), however the stream was cut. Holds what has
+/// come of the next message: at most 64 KiB and one piece.
+#[derive(Clone, Debug, Default)]
+pub struct Frames {
+    received: Vec<u8>,
+}
+
+impl Frames {
+    /// What has come next. Take the messages out before the next piece.
+    pub fn push(&mut self, piece: &[u8]) {
+        self.received.extend_from_slice(piece);
+    }
+
+    /// Takes the first whole message off the front.
+    pub fn next_message(&mut self) -> Option<Vec<u8>> {
+        let len = usize::from(u16::from_be_bytes(*self.received.first_chunk()?));
+        let message = self.received.get(2..2 + len)?.to_vec();
+        self.received.drain(..2 + len);
+        Some(message)
+    }
+
+    /// Where a reader may put what comes next, at the end.
+    #[cfg(feature = "server")]
+    pub(crate) fn room(&mut self) -> &mut Vec<u8> {
+        &mut self.received
+    }
+}
+
 /// The section a record stands in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Section {

@@ -12,7 +12,7 @@ pub fn describe() {
     describe_counter!(
         DROPPED,
         Unit::Count,
-        "Datagrams that were no queries, or came when too many waited"
+        "Queries and answers dropped: no queries, too many waiting, above a rate limit"
     );
     describe_counter!(EVICTIONS, Unit::Count, "Answers thrown out of the cache for room");
     describe_gauge!(ENTRIES, Unit::Count, "Answers in the cache");
@@ -46,6 +46,7 @@ pub fn publish(stats: &Stats) {
     counter!(REFUSED).absolute(stats.refused);
     counter!(SLOW).absolute(stats.slow);
     counter!(DROPPED, "reason" => "no_query").absolute(stats.dropped);
+    counter!(DROPPED, "reason" => "rate_limited").absolute(stats.limited);
 }
 
 /// Publishes what a server is about. Servers that are asked are few and named by their address.

@@ -9,13 +9,15 @@ use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use crate::cache::{Entry, Source};
+use crate::answer::Answer;
+use crate::cache::Entry;
+use crate::edns::ExtendedError;
 use crate::forward::{
-    Asked, AttemptId, FlightId, ForwardError, Forwarder, Landed, Outbound, Transmit,
+    Asked, AskedOutcome, AttemptId, FlightId, ForwardError, Forwarder, Landed, Outbound, Transmit,
 };
-use crate::message::Rcode;
 use crate::question::{Query, Question, View};
-use crate::resolve::{FAILURE_RECHECK, Resolver, Served, Transport};
+use crate::resolve::{FAILURE_RECHECK, Resolver, Served, Settled, Transport};
+use crate::upstream::Upstream;
 
 /// How long clients wait, and what for.
 #[derive(Clone, Debug)]
@@ -92,9 +94,12 @@ pub struct Misses<T> {
 
 #[derive(Debug)]
 struct Waiter<T> {
-    client: Option<(T, Transport)>,
+    /// How to reach it, where it is and what carries the answer; `None`: nobody waits.
+    client: Option<(T, (IpAddr, Transport))>,
     query: Box<[u8]>,
     view: View,
+    /// What others answered so far, where aliases lead from name to name.
+    landed: Vec<(Question, Answer)>,
     stale: Option<Arc<Entry>>,
     stale_at: Duration,
 }
@@ -128,38 +133,57 @@ impl<T> Misses<T> {
     ) {
         self.stats.queries += 1;
         // Somebody else's flight may have brought the answer meanwhile.
-        match self.resolver.serve(now, client, query, transport, &mut self.scratch) {
+        match self.resolver.serve_again(now, (client, transport), query, &mut self.scratch) {
             Served::Nothing => {}
             Served::Answer { len, .. } => {
                 self.stats.answered += 1;
                 self.reply(to, len);
             }
-            Served::Ask => self.wait(now, Some((to, transport)), query),
+            Served::Ask => {
+                let view = self.resolver.view_of(client);
+                self.wait(now, view, Some((to, (client, transport))), query);
+            }
         }
     }
 
-    /// Has an answer refreshed that is in use and about to expire; nobody waits for it.
-    pub fn refresh(&mut self, now: Duration, query: &[u8]) {
+    /// Has an answer refreshed that is in use by `client` and about to expire; nobody waits for it.
+    pub fn refresh(&mut self, now: Duration, client: IpAddr, query: &[u8]) {
         self.stats.prefetches += 1;
-        self.wait(now, None, query);
+        let view = self.resolver.view_of(client);
+        self.wait(now, view, None, query);
     }
 
-    fn wait(&mut self, now: Duration, client: Option<(T, Transport)>, wire: &[u8]) {
-        let view = View::default();
+    fn wait(
+        &mut self,
+        now: Duration,
+        view: View,
+        client: Option<(T, (IpAddr, Transport))>,
+        wire: &[u8],
+    ) {
         let Ok(query) = Query::parse(wire) else { return };
         let stale = self.resolver.expired(now, &query, view);
         let stale_at = now + self.config.client_timer;
-        let waiter = Waiter { client, query: wire.into(), view, stale, stale_at };
-        let outbound = self.resolver.outbound(&query);
-        match outbound.map_or(Err(ForwardError::NoServers), |outbound| self.fly(now, &outbound)) {
+        let outbound = self.resolver.outbound(now, &query, view);
+        let waiter =
+            Waiter { client, query: wire.into(), view, landed: Vec::new(), stale, stale_at };
+        self.board(now, waiter, outbound.as_ref());
+    }
+
+    /// Has a waiter wait for the flight that brings `outbound`.
+    fn board(&mut self, now: Duration, waiter: Waiter<T>, outbound: Option<&Outbound>) {
+        let flight = outbound.map_or(Err(ForwardError::NoServers), |to| self.fly(now, to));
+        match flight {
             Ok(flight) => {
                 if waiter.stale.is_some() {
-                    self.impatient.push(Reverse((stale_at, flight)));
+                    self.impatient.push(Reverse((waiter.stale_at, flight)));
                 }
                 self.waiters += 1;
                 self.waiting.entry(flight).or_default().push(waiter);
             }
-            Err(_) => self.give_up(now, waiter),
+            Err(ForwardError::Overloaded) => self.give_up(now, waiter, ExtendedError::NOT_READY),
+            // A failure that is remembered.
+            Err(ForwardError::Failed) => self.give_up(now, waiter, ExtendedError::CACHED_ERROR),
+            Err(_) => self.give_up(now, waiter, ExtendedError::NO_REACHABLE_AUTHORITY),
         }
     }
 
@@ -226,7 +250,7 @@ impl<T> Misses<T> {
         let due: Vec<_> = waiting.extract_if(.., is_due).collect();
         self.waiters -= due.len();
         for waiter in due {
-            self.give_up(now, waiter);
+            self.give_up(now, waiter, ExtendedError::NO_REACHABLE_AUTHORITY);
         }
     }
 
@@ -246,43 +270,57 @@ impl<T> Misses<T> {
         let Ok(answer) = &landed.result else {
             self.stats.flights_failed += 1;
             self.remember_failure(now, &landed.question);
-            return waiting.into_iter().for_each(|waiter| self.give_up(now, waiter));
+            let why = reason(&landed.asked);
+            return waiting.into_iter().for_each(|waiter| self.give_up(now, waiter, why));
         };
         self.stats.flights_answered += 1;
-        // One flight answers askers in all views; each view has its own entry.
-        let mut entries: HashMap<View, Option<Arc<Entry>>> = HashMap::new();
-        for waiter in waiting {
+        // One flight answers askers in all views and askers of aliases that lead there; each view and each
+        // name has an entry of its own.
+        let mut made: HashMap<(View, Vec<u8>, usize), Settled> = HashMap::new();
+        for mut waiter in waiting {
             let Ok(query) = Query::parse(&waiter.query) else { continue };
-            let entry = entries.entry(waiter.view).or_insert_with(|| {
-                let (view, source) = (waiter.view, Source::Upstream);
-                self.resolver.take(now, view, &query, answer.clone(), source).ok()
-            });
-            let Some((to, transport)) = waiter.client else { continue };
-            let out = &mut self.scratch;
-            let len = match entry {
-                Some(entry) => self.resolver.write(now, entry, &query, transport, out),
-                // It may not be kept, but it may be given once.
-                None => self.resolver.write_once(answer, &query, transport, out),
+            waiter.landed.push((landed.question.clone(), answer.clone()));
+            let key = (waiter.view, query.name.to_ascii_lowercase(), waiter.landed.len());
+            let settled = made
+                .entry(key)
+                .or_insert_with(|| self.resolver.settle(now, waiter.view, &query, &waiter.landed));
+            let outbound = match settled {
+                Settled::Ask(outbound) => outbound.clone(),
+                given => {
+                    let Some((to, via)) = waiter.client else { continue };
+                    let out = &mut self.scratch;
+                    let len = match given {
+                        Settled::Entry(entry) => self.resolver.write(now, entry, &query, via, out),
+                        // It may not be kept, but it may be given once.
+                        Settled::Once(answer) => {
+                            self.resolver.write_once(now, answer, &query, via, out)
+                        }
+                        Settled::Ask(_) | Settled::Nothing => 0,
+                    };
+                    self.stats.answered += 1;
+                    self.reply(to, len);
+                    continue;
+                }
             };
-            self.stats.answered += 1;
-            self.reply(to, len);
+            let outbound = (waiter.landed.len() < MOST_HOPS).then_some(outbound);
+            self.board(now, waiter, outbound.as_ref());
         }
     }
 
     /// An expired answer if there is one, else SERVFAIL.
-    fn give_up(&mut self, now: Duration, waiter: Waiter<T>) {
+    fn give_up(&mut self, now: Duration, waiter: Waiter<T>, why: ExtendedError) {
         let Ok(query) = Query::parse(&waiter.query) else { return };
         if let Some(entry) = &waiter.stale {
             entry.refresh_failed(now, FAILURE_RECHECK);
         }
-        let Some((to, transport)) = waiter.client else { return };
+        let Some((to, via)) = waiter.client else { return };
         let out = &mut self.scratch;
         let len = if let Some(entry) = &waiter.stale {
             self.stats.stale += 1;
-            self.resolver.write(now, entry, &query, transport, out)
+            self.resolver.write(now, entry, &query, via, out)
         } else {
             self.stats.failed += 1;
-            self.resolver.write_failure(Rcode::SERVFAIL, &query, transport, out)
+            self.resolver.write_failure(now, why, &query, via, out)
         };
         self.reply(to, len);
     }
@@ -301,6 +339,12 @@ impl<T> Misses<T> {
         }
     }
 
+    /// Asks these servers from now on.
+    pub fn set_upstreams(&mut self, upstreams: impl IntoIterator<Item = Upstream>) {
+        self.forwarder.set_upstreams(upstreams);
+        self.failures.clear();
+    }
+
     /// Counts since the start.
     pub fn stats(&self) -> MissStats {
         self.stats
@@ -317,6 +361,18 @@ impl<T> Misses<T> {
     }
 }
 
+/// What to say of a flight without an answer (RFC 8914 §4.23, §4.24).
+fn reason(asked: &[Asked]) -> ExtendedError {
+    let unreachable = |asked: &Asked| asked.outcome == AskedOutcome::Unreachable;
+    if !asked.is_empty() && asked.iter().all(unreachable) {
+        ExtendedError::NETWORK_ERROR
+    } else {
+        ExtendedError::NO_REACHABLE_AUTHORITY
+    }
+}
+
+/// Names asked for one after the other to answer one query whose aliases lead out and in and out again.
+const MOST_HOPS: usize = 8;
 /// The largest message (RFC 1035 §4.2.2).
 const LARGEST: usize = 65_535;
 const MOST_FAILURES: usize = 10_000;

@@ -7,13 +7,15 @@ use std::str::FromStr;
 
 use thiserror::Error;
 
+use crate::answer::Answer;
+use crate::message::RecordAt;
 use crate::name::Name;
 use crate::record_type::RecordType;
 use crate::ttl::Ttl;
 use crate::zone::{Zone, ZoneSet};
 
 /// A network by address and prefix length; bits behind the prefix do not count.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct Network {
     address: IpAddr,
     prefix: u8,
@@ -46,6 +48,18 @@ impl Network {
     pub fn new(address: IpAddr, prefix: u8) -> Option<Network> {
         let most = if address.is_ipv4() { 32 } else { 128 };
         (prefix <= most).then_some(Network { address, prefix })
+    }
+
+    /// The length of its prefix.
+    pub const fn prefix(&self) -> u8 {
+        self.prefix
+    }
+
+    /// Whether all of `other` lies in it.
+    pub fn covers(&self, other: &Network) -> bool {
+        self.address.is_ipv4() == other.address.is_ipv4()
+            && self.prefix <= other.prefix
+            && self.contains(other.address)
     }
 
     /// Whether `address` lies in it. An IPv4 address that came mapped into IPv6 counts as IPv4.
@@ -94,11 +108,26 @@ impl fmt::Display for Network {
 pub(crate) struct Policy {
     /// Who is answered; everybody else is refused.
     pub(crate) allowed: Vec<Network>,
+    /// Who else is answered from zones, and from nothing but them.
+    pub(crate) public: Vec<Network>,
     /// Suffixes answered from zones only.
     pub(crate) private: Vec<Name>,
+    /// Whether private addresses are taken from others, and for which suffixes they are nevertheless.
+    pub(crate) rebinding: Option<Vec<Name>>,
 }
 
 impl Policy {
+    /// Whether an answer of others about `name` brings an address that is only good in here: how strangers
+    /// make a browser talk to the site's own hosts (DNS rebinding).
+    pub(crate) fn rebinds(&self, name: &Name, answer: &Answer) -> bool {
+        let Some(exempt) = &self.rebinding else { return false };
+        !exempt.iter().any(|suffix| name.is_under(suffix)) && leads_inside(answer)
+    }
+
+    pub(crate) fn is_public(&self, client: IpAddr) -> bool {
+        self.public.iter().any(|network| network.contains(client))
+    }
+
     pub(crate) fn allows(&self, client: IpAddr) -> bool {
         self.allowed.iter().any(|network| network.contains(client))
     }
@@ -126,6 +155,36 @@ pub(crate) fn local_networks() -> Vec<Network> {
         v6(0xfc00, 0, 7),
         v6(0xfe80, 0, 10),
     ]
+}
+
+/// Whether an address among the answer's records is loopback, link-local, private or shared (RFC 6890).
+fn leads_inside(answer: &Answer) -> bool {
+    let wire = answer.as_wire();
+    let address = |record: RecordAt| -> Option<IpAddr> {
+        let data = wire.get(record.rdata)?;
+        match record.rtype {
+            RecordType::A => <[u8; 4]>::try_from(data).ok().map(IpAddr::from),
+            RecordType::AAAA => <[u8; 16]>::try_from(data).ok().map(IpAddr::from),
+            _ => None,
+        }
+    };
+    answer.walk_records().filter_map(address).any(is_inside)
+}
+
+fn is_inside(address: IpAddr) -> bool {
+    match address.to_canonical() {
+        IpAddr::V4(ip) => {
+            let shared = u32::from(ip) >> 22 == u32::from_be_bytes([100, 64, 0, 0]) >> 22;
+            let this = ip.octets()[0] == 0;
+            this || shared || ip.is_loopback() || ip.is_private() || ip.is_link_local()
+        }
+        IpAddr::V6(ip) => {
+            ip.is_loopback()
+                || ip.is_unspecified()
+                || ip.is_unique_local()
+                || ip.is_unicast_link_local()
+        }
+    }
 }
 
 /// The zones every resolver answers by itself: `localhost` with its loopback addresses, `invalid` and

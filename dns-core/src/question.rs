@@ -4,7 +4,7 @@
 use thiserror::Error;
 
 use crate::message::{AD, CD, HEADER, MessageError, OPCODE, QR, RD, TC, u16_at};
-use crate::name::{MAX_NAME, Name, WireNameError, fold_into, measure};
+use crate::name::{MAX_NAME, Name, WireNameError, equal_ignoring_case, fold_into, measure};
 use crate::record_type::{Class, RecordType};
 
 /// A query, borrowed from the octets it came in.
@@ -234,6 +234,26 @@ impl Question {
         Question { name, rtype, class: Class::IN, dnssec_ok: false, checking_disabled: false }
     }
 
+    /// As a query of nobody in particular.
+    pub(crate) fn as_query(&self) -> Query<'_> {
+        let edns = Edns { udp_size: 0, dnssec_ok: true, options: &[] };
+        Query {
+            class: self.class,
+            checking_disabled: self.checking_disabled,
+            edns: self.dnssec_ok.then_some(edns),
+            ..Query::ask(&self.name, self.rtype)
+        }
+    }
+
+    /// Whether this is what `query` asks.
+    pub(crate) fn is_of(&self, query: &Query<'_>) -> bool {
+        self.rtype == query.rtype
+            && self.class == query.class
+            && self.dnssec_ok == query.dnssec_ok()
+            && self.checking_disabled == query.checking_disabled
+            && equal_ignoring_case(self.name.as_wire(), query.name)
+    }
+
     /// What `query` asks.
     pub(crate) fn of(query: &Query<'_>) -> Option<Question> {
         Some(Question {
@@ -289,6 +309,30 @@ impl Key {
 /// The name inside a key's octets: plain wire form in lower case.
 pub(crate) fn key_name(octets: &[u8]) -> &[u8] {
     &octets[KEY_FIXED..]
+}
+
+/// What a key's octets say.
+pub(crate) struct KeyParts<'k> {
+    pub(crate) view: View,
+    pub(crate) rtype: RecordType,
+    pub(crate) class: Class,
+    pub(crate) dnssec_ok: bool,
+    pub(crate) checking_disabled: bool,
+    /// Plain wire form in lower case.
+    pub(crate) name: &'k [u8],
+}
+
+/// Takes a key apart; `None` when it is too short for one.
+pub(crate) fn key_parts(octets: &[u8]) -> Option<KeyParts<'_>> {
+    let (&[v1, v2, t1, t2, c1, c2, bits], name) = octets.split_first_chunk::<KEY_FIXED>()?;
+    Some(KeyParts {
+        view: View(u16::from_be_bytes([v1, v2])),
+        rtype: RecordType(u16::from_be_bytes([t1, t2])),
+        class: Class(u16::from_be_bytes([c1, c2])),
+        dnssec_ok: bits & 1 != 0,
+        checking_disabled: bits & 2 != 0,
+        name,
+    })
 }
 
 impl std::fmt::Debug for Key {

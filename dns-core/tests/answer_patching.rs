@@ -148,7 +148,7 @@ proptest! {
             message.set_edns(hickory_proto::op::Edns::new());
         }
         let wire = message.to_vec().expect("a query");
-        let patch = Patch { aging, recursion_available: true, max_size: 4_096, udp_payload: 1_232 };
+        let patch = Patch { aging, recursion_available: true, max_size: 4_096, udp_payload: 1_232, ..Patch::default() };
         let mut out = [0; 4_096];
         let asked = Query::parse(&wire).expect("a query");
         prop_assert!(answer.answers(&asked));
@@ -184,7 +184,7 @@ proptest! {
             let query = query("www.example.", RecordType::A).to_vec().expect("a query");
             let query = Query::parse(&query).expect("a query");
             let aging = Aging::Aged(Duration::from_secs(1));
-            let patch = Patch { aging, recursion_available: true, max_size: 512, udp_payload: 1_232 };
+            let patch = Patch { aging, recursion_available: true, max_size: 512, udp_payload: 1_232, ..Patch::default() };
             if answer.answers(&query) {
                 prop_assert!(answer.write(&query, &patch, &mut [0; 512]) > 0);
             }

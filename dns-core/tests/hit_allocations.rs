@@ -91,3 +91,52 @@ fn the_bytes_counted_are_the_bytes_held() {
     assert!(held >= max_bytes / 2, "{held} held under a bound of {max_bytes}: counted too much");
     assert!(each <= 400, "{each} B for an A answer");
 }
+
+#[test]
+fn cookies_sites_and_limits_allocate_nothing_either() {
+    let overlay = dns_core::Overlay::parse("site here 127.0.0.0/8\nwww.corp @here A 10.0.0.9\n");
+    let limits = dns_core::RateLimits {
+        queries_per_second: Some(1_000),
+        responses_per_second: Some(1_000),
+        slip: 2,
+    };
+    let site = dns_core::Resolver::builder()
+        .overlay(overlay.expect("an overlay"))
+        .limits(limits)
+        .cookies(dns_core::CookieSecret([3; 16]))
+        .nsid("here")
+        .build();
+    let mut message = edns_query("www.corp.", RecordType::A, 1_232);
+    let options = message.edns.as_mut().expect("just set").options_mut();
+    for (code, data) in [(10, vec![5; 8]), (3, Vec::new())] {
+        options.insert(hickory_proto::rr::rdata::opt::EdnsOption::Unknown(code, data));
+    }
+    let wire = message.to_vec().expect("a query");
+    let mut out = [0; 1_232];
+    let miss = site.answer(NOW, CLIENT, &wire, &mut out);
+    let before = CALLS.get();
+    assert_eq!(site.answer(NOW, CLIENT, &wire, &mut out), miss);
+    assert_eq!(CALLS.get() - before, 0);
+}
+
+#[test]
+fn the_addresses_of_a_cached_host_cost_one_allocation() {
+    let site = resolver(
+        "corp",
+        "@ 1 SOA n. m. 1 1 1 1 1\n@ 1 NS n.\nwww 1 A 10.0.0.1\nwww 1 A 10.0.0.2\n",
+    );
+    let www = "www.corp".parse().expect("a name");
+    assert_eq!(
+        site.cached_addresses(NOW, &www, dns_core::RecordType::A),
+        None,
+        "not asked for yet"
+    );
+    site.lookup_name(NOW, www.clone(), dns_core::RecordType::A);
+    let before = CALLS.get();
+    let found = site.cached_addresses(NOW, &www, dns_core::RecordType::A).expect("in the cache");
+    assert_eq!(CALLS.get() - before, 1);
+    assert_eq!(
+        found,
+        ["10.0.0.1", "10.0.0.2"].map(|ip| ip.parse::<std::net::IpAddr>().expect("one"))
+    );
+}

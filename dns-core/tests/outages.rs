@@ -76,7 +76,7 @@ impl World {
             Served::Answer { prefetch, .. } => {
                 self.answered.push((Duration::ZERO, out[3] & 15));
                 if prefetch {
-                    self.misses.refresh(self.now, &query);
+                    self.misses.refresh(self.now, CLIENT, &query);
                 }
             }
             Served::Ask => {

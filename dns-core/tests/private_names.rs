@@ -12,12 +12,15 @@ use proptest::prelude::*;
 
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 
-fn zone(origin: &Name) -> Zone {
+/// A zone in which `a` is an alias.
+fn zone(origin: &Name, target: &Name) -> Zone {
     let mut soa = origin.as_wire().repeat(2);
     soa.extend([1_u32, 3_600, 600, 86_400, 60].into_iter().flat_map(u32::to_be_bytes));
     let mut builder = Zone::builder(origin.clone());
     builder.record(origin, Ttl::HOUR, RecordType::SOA, &soa).expect("a SOA");
     builder.record(origin, Ttl::HOUR, RecordType::NS, origin.as_wire()).expect("a NS");
+    let alias = origin.prefixed(b"\x01a").expect("short");
+    builder.record(&alias, Ttl::HOUR, RecordType::CNAME, target.as_wire()).expect("an alias");
     builder.build().expect("a zone")
 }
 
@@ -57,7 +60,7 @@ proptest! {
     #[test]
     fn no_private_name_leaves(
         private in prop::collection::vec(name(), 0..3),
-        zones in prop::collection::vec(name(), 0..3),
+        zones in prop::collection::vec((name(), name()), 0..3),
         questions in prop::collection::vec((name(), 1_u16..60, any::<u8>()), 1..60),
         removed in any::<prop::sample::Index>(),
     ) {
@@ -65,9 +68,10 @@ proptest! {
         for suffix in &private {
             builder = builder.private(suffix.clone());
         }
-        for origin in &zones {
-            builder = builder.zone(zone(origin));
+        for (origin, target) in &zones {
+            builder = builder.zone(zone(origin, target));
         }
+        let zones: Vec<Name> = zones.into_iter().map(|(origin, _)| origin).collect();
         let resolver = builder.build();
         let upstream = Upstream::plain((Ipv4Addr::new(192, 0, 2, 1), 53).into());
         let mut number = 0;
@@ -90,7 +94,7 @@ proptest! {
                 misses.handle_query(now, (), CLIENT, &query, Transport::Datagram);
             }
             // Whatever the hit path thinks: asking for a refresh of anything leaks nothing either.
-            misses.refresh(now, &query);
+            misses.refresh(now, CLIENT, &query);
             now += Duration::from_millis(700);
             misses.handle_timeout(now);
             while let Some(transmit) = misses.poll_transmit() {

@@ -1,13 +1,13 @@
 //! `watch csv`: series in files, a verdict for each row.
 
-mod row;
+pub(crate) mod row;
 mod table;
 
 use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Component, Path, PathBuf};
 
-use anomaly::{Config, Detector, Observation, Rarity, Sample};
+use anomaly::{Config, Detector, Observation, Rarity};
 use anyhow::{Context, Result, ensure};
 
 use row::{Row, RowError};
@@ -62,31 +62,34 @@ pub fn run(args: &Args) -> Result<()> {
 }
 
 fn watch(path: &Path, out: &mut impl Write, args: &Args) -> Result<()> {
+    let config = Config::default().false_alarms_per_week(args.false_alarms_per_week);
+    let (mut detector, mut rarity) = (Detector::new(config), Rarity::new());
+    writeln!(out, "timestamp,value,anomaly_score,expected,lower,upper,kind")?;
+    each_row(path, |row| {
+        let score = row.value.map_or(0.0, |value| rarity.observe_at(row.at, value));
+        Ok(write_row(out, row, score, &detector.observe(row.sample()))?)
+    })?;
+    Ok(out.flush()?)
+}
+
+/// Reads the rows of a file, one after the other; `-` is standard input.
+pub(crate) fn each_row(path: &Path, mut each: impl FnMut(&Row<'_>) -> Result<()>) -> Result<()> {
     let shown = path.display().to_string();
     let input: Box<dyn io::Read> = match path.to_str() {
         Some("-") => Box::new(io::stdin()),
         _ => Box::new(File::open(path).with_context(|| format!("cannot read {shown}"))?),
     };
-    let config = Config::default().false_alarms_per_week(args.false_alarms_per_week);
-    let (mut detector, mut rarity) = (Detector::new(config), Rarity::new());
-    writeln!(out, "timestamp,value,anomaly_score,expected,lower,upper,kind")?;
     for (number, line) in (1..).zip(BufReader::new(input).lines()) {
         let line = line.with_context(|| shown.clone())?;
-        let row = match Row::parse(&line) {
-            Ok(Some(row)) => row,
-            Ok(None) => continue,
+        match Row::parse(&line) {
+            Ok(Some(row)) => each(&row)?,
+            Ok(None) => {}
             // The first line may well be a heading.
-            Err(RowError::Timestamp(_)) if number == 1 => continue,
+            Err(RowError::Timestamp(_)) if number == 1 => {}
             Err(error) => return Err(error).with_context(|| format!("{shown}:{number}")),
-        };
-        let sample = match row.value {
-            Some(value) => Sample::new(row.at, value),
-            None => Sample::missing(row.at),
-        };
-        let score = row.value.map_or(0.0, |value| rarity.observe(value));
-        write_row(out, &row, score, &detector.observe(sample))?;
+        }
     }
-    Ok(out.flush()?)
+    Ok(())
 }
 
 fn write_row(
@@ -112,7 +115,8 @@ fn relative(file: &Path, base: &Path) -> PathBuf {
     below.components().filter(|part| matches!(part, Component::Normal(_))).collect()
 }
 
-fn is_closed(error: &anyhow::Error) -> bool {
+/// Whether who read standard output is gone: no fault of ours.
+pub(crate) fn is_closed(error: &anyhow::Error) -> bool {
     let kinds = error.chain().filter_map(|cause| Some(cause.downcast_ref::<io::Error>()?.kind()));
     kinds.into_iter().any(|kind| kind == io::ErrorKind::BrokenPipe)
 }

@@ -4,7 +4,9 @@ use std::io;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use crate::wal::{Checkpoint, Hold, Position, Record, Scan, Shared, Step, Wal, valid_name};
+use crate::wal::{
+    Checkpoint, Hold, Position, Record, Scan, Shared, State, Step, Wal, file_name, valid_name,
+};
 
 /// Where a cursor that does not exist yet begins.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -69,22 +71,20 @@ impl Cursor {
         let shared = Arc::clone(wal.shared());
         // The hold comes first: from here on no segment goes away.
         let (known, at) = shared.with(|state| {
-            let known = state.cursors.get(name).copied();
-            if known.is_some_and(|hold| hold.open) {
+            let known = state.cursors.contains_key(name);
+            if state.cursors.get(name).is_some_and(|hold| hold.open) {
                 return Err(CursorError::InUse(name.to_owned()));
             }
             let at = match start {
                 // A checkpoint that was lost must not cost records.
-                Start::End if known.is_none() => state.visible,
+                Start::End if !known => state.visible,
                 Start::End | Start::Oldest => {
                     let first = state.segments.keys().next().copied().unwrap_or(0);
                     Position { seq: first, segment: first, offset: 0 }
                 }
             };
-            let fresh = Hold { segment: at.segment, seq: at.seq, open: true };
-            let hold = Hold { open: true, ..known.unwrap_or(fresh) };
-            state.cursors.insert(name.to_owned(), hold);
-            Ok((known.is_some(), at))
+            state.cursors.entry(name.to_owned()).or_insert_with(|| Hold::at(at.seq)).open = true;
+            Ok((known, at))
         })?;
         match checkpoint(&shared, name, known, at) {
             Ok(checkpoint) => {
@@ -109,6 +109,26 @@ impl Cursor {
         }
     }
 
+    /// Has the log forget the cursor `name`, and no longer keep what it has not passed. False when
+    /// there is none.
+    ///
+    /// # Errors
+    /// [`CursorError`], `InUse` above all.
+    pub fn forget(wal: &Wal, name: &str) -> Result<bool, CursorError> {
+        let shared = wal.shared();
+        let known = shared.with(|state| match state.cursors.get(name) {
+            Some(hold) if hold.open => Err(CursorError::InUse(name.to_owned())),
+            hold => Ok(hold.is_some()),
+        })?;
+        if known {
+            shared.storage.unlink(&file_name(name))?;
+            shared.storage.sync_dir()?;
+            shared.publish(|state| state.cursors.remove(name));
+            shared.delete_passed()?;
+        }
+        Ok(known)
+    }
+
     /// Its name.
     pub fn name(&self) -> &str {
         &self.name
@@ -120,13 +140,15 @@ impl Cursor {
     /// Whatever the storage says; the call may be repeated.
     pub fn try_next(&mut self) -> io::Result<Option<Record>> {
         loop {
-            let Some(scan) = &mut self.scan else {
+            if self.scan.is_none() {
                 self.begin_segment()?;
-                continue;
-            };
+            }
+            // No segment at all: a log that has found no room yet.
+            let Some(scan) = &mut self.scan else { return self.end() };
             match scan.step(self.limit)? {
                 Step::Record(record) if record.seq < self.at.seq => {}
                 Step::Record(record) => {
+                    self.skip_to(record.seq);
                     self.at = record.position;
                     return Ok(Some(record));
                 }
@@ -146,8 +168,9 @@ impl Cursor {
                         self.limit = 0;
                     } else {
                         // Numbers that were lost to damage are passed all the same.
+                        self.skip_to(visible.seq);
                         self.at = visible;
-                        return Ok(None);
+                        return self.end();
                     }
                 }
             }
@@ -163,10 +186,8 @@ impl Cursor {
             if let Some(record) = self.try_next()? {
                 return Ok(Some(record));
             }
-            let seq = self.at.seq;
-            let more = self.shared.wait(|state| {
-                if state.visible.seq > seq { Some(true) } else { state.closed.then_some(false) }
-            });
+            let (seq, keeps_room) = (self.at.seq, self.is_unsynced() || self.scan.is_some());
+            let more = self.shared.wait(|state| wakes(state, seq, keeps_room));
             if !more {
                 return Ok(None);
             }
@@ -188,10 +209,8 @@ impl Cursor {
             if let Some(record) = self.try_next()? {
                 return Poll::Ready(Ok(Some(record)));
             }
-            let seq = self.at.seq;
-            let more = self.shared.poll(context, |state| {
-                if state.visible.seq > seq { Some(true) } else { state.closed.then_some(false) }
-            });
+            let (seq, keeps_room) = (self.at.seq, self.is_unsynced() || self.scan.is_some());
+            let more = self.shared.poll(context, |state| wakes(state, seq, keeps_room));
             match more {
                 Poll::Ready(true) => {}
                 Poll::Ready(false) => return Poll::Ready(Ok(None)),
@@ -209,6 +228,15 @@ impl Cursor {
     pub fn commit(&mut self, position: Position) -> io::Result<()> {
         self.refuse_if_poisoned()?;
         self.checkpoint.write(position)?;
+        let awaited = self.shared.with(|state| {
+            if let Some(hold) = state.cursors.get_mut(&self.name) {
+                hold.committed = position.seq;
+            }
+            std::mem::take(&mut state.delivery_awaited)
+        });
+        if awaited {
+            self.shared.publish(|_| {});
+        }
         if position.segment != self.checkpoint.durable().segment {
             self.sync()?;
         }
@@ -229,10 +257,16 @@ impl Cursor {
         let durable = self.checkpoint.durable();
         self.shared.with(|state| {
             if let Some(hold) = state.cursors.get_mut(&self.name) {
-                (hold.segment, hold.seq) = (durable.segment, durable.seq);
+                hold.seq = durable.seq;
             }
         });
         self.shared.delete_passed()
+    }
+
+    /// Records this cursor would have read, had they not been given up to make room: see
+    /// [`WhenFull::DropOldest`](crate::wal::WhenFull::DropOldest).
+    pub fn skipped_records(&self) -> u64 {
+        self.shared.with(|state| state.cursors.get(&self.name).map_or(0, |hold| hold.skipped))
     }
 
     /// The last commit.
@@ -246,6 +280,22 @@ impl Cursor {
         self.shared.with(|state| state.visible.seq.saturating_sub(committed))
     }
 
+    /// There is nothing more now. When the disk is full, what is done with must be able to go, and a file
+    /// that is open keeps its room though it is deleted.
+    fn end(&mut self) -> io::Result<Option<Record>> {
+        if self.shared.with(|state| state.stats.waits_for_disk) {
+            self.scan = None;
+            if self.is_unsynced() {
+                self.sync()?;
+            }
+        }
+        Ok(None)
+    }
+
+    fn is_unsynced(&self) -> bool {
+        !self.poisoned && self.checkpoint.durable() != self.checkpoint.position()
+    }
+
     fn refuse_if_poisoned(&self) -> io::Result<()> {
         if self.poisoned {
             return Err(io::Error::other("an earlier sync of the cursor failed"));
@@ -253,10 +303,29 @@ impl Cursor {
         Ok(())
     }
 
+    /// Counts what is missing between here and `seq` because it was given up.
+    fn skip_to(&self, seq: u64) {
+        let at = self.at.seq;
+        if at < seq {
+            let missed = self.shared.with(|state| state.skip(&self.name, at, seq));
+            if missed > 0 {
+                self.shared.publish(|_| {});
+                tracing::warn!(
+                    cursor = self.name,
+                    missed,
+                    "records given up before they were read"
+                );
+            }
+        }
+    }
+
     /// Opens the segment the cursor stands in, or the one that took its place.
     fn begin_segment(&mut self) -> io::Result<()> {
         self.limit = 0;
-        self.scan = self.shared.scan(self.at.segment, Some(self.at.offset))?;
+        // A place beyond what is there is none of this segment: its records are known by number.
+        let limit = self.shared.with(|state| state.limit(self.at.segment));
+        let offset = Some(self.at.offset).filter(|offset| *offset <= limit);
+        self.scan = self.shared.scan(self.at.segment, offset)?;
         if self.scan.is_none() {
             let seq = self.at.seq;
             let base = self.shared.with(|state| {
@@ -271,12 +340,20 @@ impl Cursor {
 
 impl Drop for Cursor {
     fn drop(&mut self) {
-        self.shared.with(|state| {
+        // Somebody may wait for what it delivers.
+        self.shared.publish(|state| {
             if let Some(hold) = state.cursors.get_mut(&self.name) {
                 hold.open = false;
             }
         });
     }
+}
+
+/// Whether there is something to do for a reader that is at `seq`: true when there is, false when
+/// there never will be.
+fn wakes(state: &State, seq: u64, keeps_room: bool) -> Option<bool> {
+    let something = state.visible.seq > seq || (keeps_room && state.stats.waits_for_disk);
+    if something { Some(true) } else { state.closed.then_some(false) }
 }
 
 fn checkpoint(shared: &Shared, name: &str, known: bool, at: Position) -> io::Result<Checkpoint> {

@@ -8,6 +8,7 @@ pub mod message;
 pub mod network;
 pub mod frame;
 pub mod parse;
+pub mod journal;
 pub mod wal;
 pub mod cursor;
 pub mod envelope;

@@ -1,14 +1,18 @@
 //! One syslog message: borrowed as parsed, owned when built, written as RFC 5424 or JSON.
 
+pub mod payload;
 mod json;
-mod owned;
+mod bsd;
 mod wire;
+mod owned;
 
 use crate::pri::Pri;
 use crate::structured_data::{StructuredData, StructuredDataError};
 use crate::timestamp::{Timestamp, TimestampError};
 
 pub use owned::Builder;
+
+use payload::Payload;
 
 /// A message borrowed from the bytes it was parsed from. A field that is absent or NILVALUE is
 /// `None`.
@@ -122,6 +126,29 @@ impl<'a> Message<'a> {
     /// (RFC 3164 §4.3.3).
     pub fn write_rfc5424(&self, out: &mut Vec<u8>) {
         wire::write(self, out);
+    }
+
+    /// Whether `frame`, from which this was read, may go to a reader of RFC 5424 as it is: it has a
+    /// PRI with the VERSION right behind it, and was understood to its end.
+    pub fn passes_as_rfc5424(&self, frame: &[u8]) -> bool {
+        let behind = Pri::parse(frame).and_then(|(_, length)| frame.get(length));
+        self.protocol == Protocol::Rfc5424
+            && self.error.is_none()
+            && behind.is_some_and(u8::is_ascii_digit)
+    }
+
+    /// Appends the message in RFC 3164 form, its time `utc_offset_seconds` east of UTC. Bytes a
+    /// field may not hold become `?`, the tag is cut at 128 bytes. The form has no place for
+    /// version, MSGID and structured data, nor for a year, a fraction of a second or a host
+    /// without a time; without a tag, a reader may take a first word for one.
+    pub fn write_rfc3164(&self, utc_offset_seconds: i32, out: &mut Vec<u8>) {
+        bsd::write(self, utc_offset_seconds, out);
+    }
+
+    /// The JSON object that is the text of the message, behind `@cee:` or alone. Looked for when
+    /// asked; takes no memory.
+    pub fn payload(&self) -> Option<Payload<'a>> {
+        Payload::parse(self.message).ok()
     }
 
     /// Appends one JSON object without a line end: `facility`, `severity` (keywords), `version`,

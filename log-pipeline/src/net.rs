@@ -19,6 +19,8 @@ mod serve;
 pub use backoff::Backoff;
 pub use config::Config;
 pub use limits::Limits;
+#[cfg(feature = "journal")]
+pub use listen::{JournalConfig, JournalError};
 pub use listen::{ListenError, UnixMode, bind_tcp, bind_udp, bind_unix_datagram, bind_unix_stream};
 pub use pipeline::{OpenError, Pipeline, ShutdownError, SinkError};
 pub use rate::Rate;

@@ -1,5 +1,12 @@
 //! From a frame to a [`Message`]: the grammar is detected per message, and none is refused.
 
+mod bytes;
+mod zone;
+mod written;
+mod stamp;
+mod cisco;
+mod pairs;
+mod tag;
 mod rfc3164;
 mod rfc5424;
 
@@ -10,7 +17,8 @@ use crate::timestamp::Timestamp;
 /// What RFC 3164 leaves unsaid about time.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Policy {
-    /// Seconds east of UTC at which senders keep their clocks.
+    /// Seconds east of UTC at which senders keep the clocks whose zone they do not say. It also
+    /// decides what `CST`, `EST`, `MST` and `PST` mean, unless it is 0: those of North America.
     pub utc_offset_seconds: i32,
     /// Which year a timestamp without one lies in.
     pub year: Year,
@@ -32,21 +40,35 @@ pub enum Year {
 /// at it. Never fails and never allocates: what no grammar covers is kept whole in
 /// `message`, with the reason in `error`.
 pub fn parse<'a>(frame: &'a [u8], received: Timestamp, policy: &Policy) -> Message<'a> {
+    let frame = frame.strip_prefix(BYTE_ORDER_MARK).unwrap_or(frame);
     let Some((pri, length)) = Pri::parse(frame) else {
-        let message = rfc3164::parse(frame, received, policy);
-        return if message.timestamp.is_some() {
-            message
-        } else {
-            let error = message.error.filter(|error| matches!(error, Malformed::Timestamp(_)));
-            let error = Some(error.unwrap_or(Malformed::Pri));
-            Message { error, ..Message::bare(Protocol::Rfc3164, frame) }
-        };
+        return without_pri(frame, received, policy);
     };
     let rest = &frame[length..];
-    let mut message = match rfc5424::version(rest) {
-        Some((version, length)) => rfc5424::parse(version, &rest[length..]),
-        None => rfc3164::parse(rest, received, policy),
-    };
-    message.pri = Some(pri);
-    message
+    match rfc5424::version(rest) {
+        Some((version, length)) => rfc5424::parse(Some(pri), version, &rest[length..]),
+        None => rfc3164::parse(Some(pri), rest, received, policy),
+    }
 }
+
+/// Log files have no PRI, nor have those who forget it: without one, only what is whole counts.
+fn without_pri<'a>(frame: &'a [u8], received: Timestamp, policy: &Policy) -> Message<'a> {
+    if let Some((1, length)) = rfc5424::version(frame) {
+        let message = rfc5424::parse(None, 1, &frame[length..]);
+        if message.timestamp.is_some() && message.error.is_none() {
+            return message;
+        }
+    }
+    let message = rfc3164::parse(None, frame, received, policy);
+    if message.timestamp.is_some() {
+        return message;
+    }
+    let error = message.error.filter(|error| matches!(error, Malformed::Timestamp(_)));
+    let bare = Message {
+        error: Some(error.unwrap_or(Malformed::Pri)),
+        ..Message::bare(Protocol::Rfc3164, frame)
+    };
+    rfc3164::alone(frame).unwrap_or(bare)
+}
+
+const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -63,6 +63,17 @@ impl Severity {
         self.0
     }
 
+    /// By its keyword in `syslog.conf`, or the older `error`, `warn` and `panic`.
+    pub fn from_name(name: &str) -> Option<Self> {
+        let name = match name {
+            "error" => "err",
+            "warn" => "warning",
+            "panic" => "emerg",
+            other => other,
+        };
+        SEVERITIES.iter().position(|&known| known == name).map(|number| Self(number as u8))
+    }
+
     /// The keyword, for example `err`.
     pub fn name(self) -> &'static str {
         SEVERITIES[usize::from(self.0)]
@@ -70,6 +81,9 @@ impl Severity {
 }
 
 impl Pri {
+    /// `user.notice`, what a message without PRI is given (RFC 3164 §4.3.3).
+    pub const USER_NOTICE: Self = Self(13);
+
     /// Joins the two halves.
     pub fn new(facility: Facility, severity: Severity) -> Self {
         Self(facility.0 * 8 + severity.0)
@@ -93,6 +107,16 @@ impl Pri {
     /// How bad it is.
     pub fn severity(self) -> Severity {
         Severity(self.0 % 8)
+    }
+
+    /// From the keywords of `syslog.conf` with a point between them, such as `daemon.info`; also by
+    /// the older names `error`, `warn`, `panic` and `security`.
+    pub fn from_names(text: &str) -> Option<Self> {
+        let (facility, severity) = text.split_once('.')?;
+        let facility = if facility == "security" { "auth" } else { facility };
+        let severity = Severity::from_name(severity)?;
+        let facility = FACILITIES.iter().position(|&name| name == facility)?;
+        Some(Self::new(Facility(facility as u8), severity))
     }
 
     /// Reads `<number>` at the start of `input` and gives the length it took. Up to three digits;
@@ -141,6 +165,19 @@ mod tests {
         }
         let pri = Pri::from_number(34).unwrap();
         assert_eq!((pri.facility().name(), pri.severity().name()), ("auth", "crit"));
+    }
+
+    #[test]
+    fn names_are_numbers() {
+        for number in 0..=191 {
+            let pri = Pri::from_number(number).unwrap();
+            let text = format!("{}.{}", pri.facility().name(), pri.severity().name());
+            assert_eq!(Pri::from_names(&text), Some(pri));
+        }
+        assert_eq!(Pri::from_names("security.warn").map(Pri::number), Some(36));
+        for bad in ["", ".", "daemon", "daemon.", "daemon.inf", "10.0", "host.info"] {
+            assert_eq!(Pri::from_names(bad), None, "{bad}");
+        }
     }
 
     #[test]

@@ -1,8 +1,10 @@
 //! STRUCTURED-DATA (RFC 5424 §6.3): borrowed from the message and unescaped only when asked.
 
+mod buf;
+
 use std::borrow::Cow;
 
-use memchr::memchr2;
+pub use buf::StructuredDataBuf;
 
 /// All elements of a message, as they stand on the wire and known to be well formed. The default
 /// is the NILVALUE: no element.
@@ -57,8 +59,8 @@ impl StructuredDataError {
 
 impl<'a> StructuredData<'a> {
     /// Reads structured data at the start of `input` and gives the length it took. A `]` inside a
-    /// quoted value, which §6.3.3 wants escaped, is taken as it is, and so are two spaces for one:
-    /// both are common and neither is ambiguous.
+    /// quoted value, which §6.3.3 wants escaped, is taken as it is, and so are two spaces for one and
+    /// spaces before a value: all are common and none is ambiguous.
     ///
     /// # Errors
     /// [`StructuredDataError`] at the first byte that fits nothing. Never allocates.
@@ -118,7 +120,7 @@ impl<'a> Element<'a> {
         std::iter::from_fn(move || {
             rest = rest.trim_ascii_start();
             let name_end = name_length(rest);
-            let value = rest.get(name_end + 2..)?;
+            let value = value_start(rest.get(name_end..)?)?;
             let length = quoted_length(value)?;
             let param = Param { name: ascii(&rest[..name_end]), escaped: &value[..length] };
             rest = &value[length + 1..];
@@ -161,81 +163,29 @@ impl<'a> Param<'a> {
     }
 }
 
-/// Structured data being written, always well formed: a byte a name may not hold becomes `?`, a
-/// name is cut at 32 bytes (§6.3.2), values are escaped.
-#[derive(Debug, Clone, Default, PartialEq, Eq)]
-pub struct StructuredDataBuf {
-    wire: Vec<u8>,
-    /// Where the last element's identifier lies, so that the next parameter may join it.
-    last_id: std::ops::Range<usize>,
-}
-
-impl StructuredDataBuf {
-    /// Adds a parameter, to the last element if it is called `id`, else to a new one.
-    pub fn push(&mut self, id: &str, name: &str, value: &str) {
-        let id: Vec<u8> = sd_name(id).collect();
-        if self.wire.is_empty() || self.wire[self.last_id.clone()] != id {
-            self.wire.push(b'[');
-            self.last_id = self.wire.len()..self.wire.len() + id.len();
-            self.wire.extend_from_slice(&id);
-        } else {
-            self.wire.pop();
-        }
-        self.wire.push(b' ');
-        self.wire.extend(sd_name(name));
-        self.wire.extend_from_slice(b"=\"");
-        for &byte in value.as_bytes() {
-            if matches!(byte, b'"' | b'\\' | b']') {
-                self.wire.push(b'\\');
-            }
-            self.wire.push(byte);
-        }
-        self.wire.extend_from_slice(b"\"]");
-    }
-
-    /// A borrowed view.
-    pub fn view(&self) -> StructuredData<'_> {
-        StructuredData { wire: &self.wire }
-    }
-}
-
-impl From<StructuredData<'_>> for StructuredDataBuf {
-    fn from(data: StructuredData<'_>) -> Self {
-        let mut buf = Self::default();
-        for element in data.elements() {
-            // An element without parameters has no `push` to carry it.
-            let start = buf.wire.len() + 1;
-            buf.wire.push(b'[');
-            buf.wire.extend(sd_name(element.id));
-            buf.last_id = start..buf.wire.len();
-            buf.wire.push(b']');
-            for param in element.params() {
-                buf.push(element.id, param.name, &param.value());
-            }
-        }
-        buf
-    }
-}
-
-/// The name as it may be written.
-fn sd_name(name: &str) -> impl Iterator<Item = u8> + '_ {
-    let or_unknown = if name.is_empty() { "?" } else { name };
-    or_unknown.bytes().take(LONGEST_NAME).map(|byte| if is_name_byte(byte) { byte } else { b'?' })
-}
-
-fn is_name_byte(byte: u8) -> bool {
+const fn is_name_byte(byte: u8) -> bool {
     byte.is_ascii_graphic() && !matches!(byte, b'=' | b']' | b'"')
 }
 
 fn name_length(input: &[u8]) -> usize {
-    input.iter().take_while(|&&byte| is_name_byte(byte)).count()
+    input.iter().position(|&byte| !NAME[usize::from(byte)]).unwrap_or(input.len())
+}
+
+/// What follows `="`, spaces before the quote passed over.
+fn value_start(rest: &[u8]) -> Option<&[u8]> {
+    match rest {
+        [b'=', b'"', value @ ..] => Some(value),
+        [b'=', b' ', after @ ..] => after.trim_ascii_start().strip_prefix(b"\""),
+        _ => None,
+    }
 }
 
 /// Length up to the closing quote.
 fn quoted_length(input: &[u8]) -> Option<usize> {
     let mut at = 0;
     loop {
-        at += memchr2(b'"', b'\\', input.get(at..)?)?;
+        // Values are short: a plain loop is through before a search by vectors has begun.
+        at += input.get(at..)?.iter().position(|byte| matches!(byte, b'"' | b'\\'))?;
         if input[at] == b'"' {
             return Some(at);
         }
@@ -265,12 +215,11 @@ fn element_end(input: &[u8], mut at: usize) -> Result<usize, StructuredDataError
             return Err(Name);
         }
         at += name;
-        match &input[at..] {
-            [b'=', b'"', ..] => at += 2,
-            [] | [b'='] => return Err(Unterminated),
-            _ => return Err(Value),
-        }
-        at += quoted_length(&input[at..]).ok_or(Unterminated)? + 1;
+        let Some(value) = value_start(&input[at..]) else {
+            let ends = input[at..].strip_prefix(b"=").unwrap_or(&input[at..]).is_empty();
+            return Err(if ends { Unterminated } else { Value });
+        };
+        at = input.len() - value.len() + quoted_length(value).ok_or(Unterminated)? + 1;
     }
 }
 
@@ -278,7 +227,16 @@ fn ascii(name: &[u8]) -> &str {
     std::str::from_utf8(name).expect("names were admitted byte by byte as graphic ASCII")
 }
 
-const LONGEST_NAME: usize = 32;
+/// [`is_name_byte`] of every byte.
+static NAME: [bool; 256] = {
+    let mut table = [false; 256];
+    let mut byte = 0;
+    while byte < 256 {
+        table[byte] = is_name_byte(byte as u8);
+        byte += 1;
+    }
+    table
+};
 
 #[cfg(test)]
 mod tests {
@@ -306,7 +264,7 @@ mod tests {
             ("x", Start),
             ("[]", Name),
             ("[ a=\"1\"]", Name),
-            ("[a x= \"1\"]", Value),
+            ("[a x= 1]", Value),
             ("[a x]", Value),
             ("[a x=", Unterminated),
             ("[a =\"1\"]", Name),

@@ -72,19 +72,35 @@ impl Timestamp {
     /// # Errors
     /// [`TimestampError`] when the bytes are anything else. Never allocates.
     pub fn parse(text: &[u8]) -> Result<Self, TimestampError> {
-        let (head, tail) = text.split_at_checked(19).ok_or(TimestampError::Form)?;
-        if head[4] != b'-'
-            || head[7] != b'-'
-            || (head[10] | 0x20) != b't'
-            || head[13] != b':'
-            || head[16] != b':'
-        {
+        let (head, tail) = text.split_first_chunk::<19>().ok_or(TimestampError::Form)?;
+        let [
+            y1,
+            y2,
+            y3,
+            y4,
+            b'-',
+            m1,
+            m2,
+            b'-',
+            d1,
+            d2,
+            b'T' | b't',
+            h1,
+            h2,
+            b':',
+            n1,
+            n2,
+            b':',
+            s1,
+            s2,
+        ] = *head
+        else {
             return Err(TimestampError::Form);
-        }
-        let year = digits(&head[..4])? as i32;
-        let (month, day) = (digits(&head[5..7])?, digits(&head[8..10])?);
-        let (hour, minute) = (digits(&head[11..13])?, digits(&head[14..16])?);
-        let second = digits(&head[17..19])?;
+        };
+        let year = pair(y1, y2)? * 100 + pair(y3, y4)?;
+        let (month, day) = (pair(m1, m2)?, pair(d1, d2)?);
+        let (hour, minute, second) = (pair(h1, h2)?, pair(n1, n2)?, pair(s1, s2)?);
+        let year = year as i32;
         let (nanosecond, zone) = fraction(tail)?;
         let offset_seconds = offset(zone)?;
         if hour > 23 || minute > 59 || second > 60 {
@@ -164,23 +180,25 @@ fn write_seconds(civil: Civil, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     write!(f, "{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{second:02}")
 }
 
-fn digits(text: &[u8]) -> Result<u32, TimestampError> {
-    text.iter().try_fold(0, |number, &byte| match byte {
-        b'0'..=b'9' => Ok(number * 10 + u32::from(byte - b'0')),
-        _ => Err(TimestampError::Form),
-    })
+fn pair(tens: u8, ones: u8) -> Result<u32, TimestampError> {
+    let (tens, ones) = (tens.wrapping_sub(b'0'), ones.wrapping_sub(b'0'));
+    if tens > 9 || ones > 9 {
+        return Err(TimestampError::Form);
+    }
+    Ok(u32::from(tens * 10 + ones))
 }
 
 /// Nanoseconds of `.fraction` if there is one, and what follows it.
 fn fraction(tail: &[u8]) -> Result<(u32, &[u8]), TimestampError> {
-    let Some(rest) = tail.strip_prefix(b".") else { return Ok((0, tail)) };
-    let length = rest.iter().take_while(|byte| byte.is_ascii_digit()).count();
-    if length == 0 {
-        return Err(TimestampError::Form);
+    let Some(mut rest) = tail.strip_prefix(b".") else { return Ok((0, tail)) };
+    let length = rest.len();
+    let (mut nanosecond, mut unit) = (0, 100_000_000);
+    while let [digit @ b'0'..=b'9', after @ ..] = rest {
+        nanosecond += u32::from(digit - b'0') * unit;
+        unit /= 10;
+        rest = after;
     }
-    let kept = length.min(9);
-    let number = digits(&rest[..kept])?;
-    Ok((number * 10u32.pow(9 - kept as u32), &rest[length..]))
+    if rest.len() == length { Err(TimestampError::Form) } else { Ok((nanosecond, rest)) }
 }
 
 /// Seconds east of UTC.
@@ -188,7 +206,7 @@ fn offset(zone: &[u8]) -> Result<i32, TimestampError> {
     match zone {
         [b'Z' | b'z'] => Ok(0),
         [sign @ (b'+' | b'-'), h1, h2, b':', m1, m2] => {
-            let (hours, minutes) = (digits(&[*h1, *h2])?, digits(&[*m1, *m2])?);
+            let (hours, minutes) = (pair(*h1, *h2)?, pair(*m1, *m2)?);
             if hours > 23 || minutes > 59 {
                 return Err(TimestampError::Range);
             }

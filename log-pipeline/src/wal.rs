@@ -14,16 +14,20 @@ mod recover;
 mod receipt;
 mod writer;
 mod log;
+mod inspect;
+#[cfg(feature = "sim")]
+pub mod sim;
 
-pub use config::{Config, Sync};
+pub use config::{Config, Sync, WhenFull};
 pub use disk::Disk;
 pub use failed::Failed;
+pub use inspect::{CursorReport, Inspection, Records, SegmentReport, inspect, records};
 pub use log::{AppendError, OpenError, Wal};
-pub use receipt::{Receipt, Stage};
+pub use receipt::{DeliveryError, Receipt, Stage};
 pub use scan::{Position, Record};
 pub use state::Stats;
 pub use storage::{File, Storage};
 
-pub(crate) use checkpoint::{Checkpoint, valid_name};
+pub(crate) use checkpoint::{Checkpoint, file_name, valid_name};
 pub(crate) use scan::{Scan, Step};
-pub(crate) use state::{Hold, Shared};
+pub(crate) use state::{Hold, Shared, State};

@@ -1,12 +1,16 @@
 //! RFC 6587: frames come out whole and the same however the stream is cut into reads.
 
-use log_pipeline::frame::{Decoder, Framing};
+use log_pipeline::frame::{Decoder, Expect, Framing, Stats};
 use proptest::prelude::*;
 
 type Seen = (Vec<u8>, Framing, bool);
 
 fn decode(max_bytes: usize, reads: &[&[u8]]) -> Vec<Seen> {
-    let mut decoder = Decoder::new(max_bytes);
+    decode_as(Expect::Any, max_bytes, reads).0
+}
+
+fn decode_as(expect: Expect, max_bytes: usize, reads: &[&[u8]]) -> (Vec<Seen>, Stats) {
+    let mut decoder = Decoder::new(max_bytes).expect(expect);
     let mut seen = Vec::new();
     for mut input in reads.iter().copied() {
         while let Some(frame) = decoder.next(&mut input) {
@@ -18,7 +22,8 @@ fn decode(max_bytes: usize, reads: &[&[u8]]) -> Vec<Seen> {
         seen.push((frame.bytes.to_vec(), frame.framing, frame.truncated));
     }
     assert_eq!(decoder.stats().frames, seen.len() as u64);
-    seen
+    assert!(!decoder.is_inside());
+    (seen, decoder.stats())
 }
 
 fn split_everywhere(max_bytes: usize, stream: &[u8]) -> Vec<Seen> {
@@ -37,7 +42,6 @@ fn texts(seen: &[Seen]) -> Vec<&str> {
 
 #[test]
 fn what_is_expected_decides_where_looks_deceive() {
-    use log_pipeline::frame::Expect;
     let frames = |expect, mut input: &[u8]| {
         let mut decoder = Decoder::new(64).expect(expect);
         let mut frames = Vec::new();
@@ -79,6 +83,42 @@ fn an_oversize_frame_is_cut_and_the_next_one_whole() {
     assert_eq!(texts(&seen), [&long[..20], "<1>a", &long[..20], "<2>b", &long[..20], "<3>c"]);
     let cut: Vec<_> = seen.iter().map(|frame| frame.2).collect();
     assert_eq!(cut, [true, false, true, false, true, false]);
+}
+
+#[test]
+fn what_is_cut_is_counted_to_the_byte() {
+    let long = "y".repeat(100);
+    for (expect, stream, frames, discarded) in [
+        (Expect::Any, format!("{long}\n<1>a\n"), 2, 80),
+        (Expect::Any, format!("{long}\r\n<1>a\n"), 2, 80),
+        (Expect::Any, format!("<1>{long}\0<1>a\0"), 2, 83),
+        (Expect::Any, format!("103 <1>{long}4 <1>a"), 2, 83),
+        // What follows a wrong count, up to the next frame that is found.
+        (Expect::Any, format!("4 <1>a{long}4 <1>b"), 3, 80),
+        (Expect::Counted, format!("100 {long}4 <1>a"), 2, 80),
+        (Expect::Delimited, format!("7 {long}\n\n\0<1>a\n"), 2, 82),
+        // The stream ends inside.
+        (Expect::Any, format!("<1>a\n{long}"), 2, 80),
+        (Expect::Any, format!("4 <1>a200 <1>{long}"), 2, 83),
+    ] {
+        let whole = decode_as(expect, 20, &[stream.as_bytes()]);
+        let Stats { frames: seen, truncated, discarded_bytes, .. } = whole.1;
+        assert_eq!((seen, truncated, discarded_bytes), (frames, 1, discarded), "{stream}");
+        for at in 0..=stream.len() {
+            let (one, two) = stream.as_bytes().split_at(at);
+            assert_eq!(decode_as(expect, 20, &[one, two]), whole, "{stream} cut at {at}");
+        }
+        let bytes: Vec<&[u8]> = stream.as_bytes().chunks(1).collect();
+        assert_eq!(decode_as(expect, 20, &bytes), whole, "{stream} byte by byte");
+    }
+}
+
+#[test]
+fn a_body_shorter_than_its_count_costs_its_neighbours_only() {
+    // A sender that cuts bodies and not counts: two messages are lost to each other.
+    let seen = split_everywhere(64, b"9 <1>abc7 <2>defg8 <3>found5 <4>ok");
+    assert_eq!(texts(&seen), ["<1>abc7 <", "2>defg", "<3>found", "<4>ok"]);
+    assert_eq!(seen[1].1, Framing::Resynchronised);
 }
 
 #[test]
@@ -136,6 +176,7 @@ proptest! {
         bytes in proptest::collection::vec(
             prop_oneof![3 => proptest::sample::select(&b"0123 <>\n\r\0x"[..]), 1 => any::<u8>()], 0..120),
         cuts in proptest::collection::vec(0usize..120, 0..6),
+        expect in proptest::sample::select(&[Expect::Any, Expect::Delimited, Expect::Counted]),
     ) {
         let mut cuts: Vec<_> = cuts.into_iter().map(|cut| cut.min(bytes.len())).collect();
         cuts.sort_unstable();
@@ -146,9 +187,9 @@ proptest! {
             from = cut;
         }
         reads.push(&bytes[from..]);
-        let whole = decode(16, &[&bytes]);
-        prop_assert!(whole.iter().all(|frame| frame.0.len() <= 16 && !frame.0.is_empty()));
-        prop_assert_eq!(decode(16, &reads), whole);
+        let whole = decode_as(expect, 16, &[&bytes]);
+        prop_assert!(whole.0.iter().all(|frame| (1..=16).contains(&frame.0.len())));
+        prop_assert_eq!(decode_as(expect, 16, &reads), whole);
     }
 
     #[test]

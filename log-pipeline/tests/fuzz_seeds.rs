@@ -24,6 +24,31 @@ fn with_each_seed(folder: &str, target: fn(&[u8])) {
 }
 
 #[test]
+fn frame_seeds() {
+    with_each_seed("frame", entry::frame);
+}
+
+#[test]
+fn parse_seeds() {
+    with_each_seed("parse", entry::parse);
+}
+
+#[test]
+fn payload_seeds() {
+    with_each_seed("payload", entry::payload);
+}
+
+#[test]
+fn journal_seeds() {
+    with_each_seed("journal", entry::journal);
+}
+
+#[test]
+fn recovery_seeds() {
+    with_each_seed("recovery", entry::recovery);
+}
+
+#[test]
 fn relp_seeds() {
     with_each_seed("relp", entry::relp);
 }

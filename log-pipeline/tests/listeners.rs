@@ -251,6 +251,7 @@ async fn local_sockets_have_a_mode_and_replace_only_dead_ones() {
     assert!(bind_unix_datagram(&directory.path().join("file"), UnixMode::default()).is_err());
     pipeline.shutdown().await.unwrap();
     assert!(!path.exists(), "the socket file goes away with the listener");
+    assert!(!stream_path.exists(), "that of a stream as well");
 }
 
 #[tokio::test]
@@ -332,7 +333,7 @@ async fn relp_acknowledges_what_the_receipt_says_and_refuses_when_closed() {
 #[cfg(feature = "tls")]
 mod tls {
     use super::*;
-    use log_pipeline::net::{Output, SinkConfig, StreamOutput, tls_client, tls_server};
+    use log_pipeline::net::{Output, RelpOutput, SinkConfig, StreamOutput, tls_client, tls_server};
     use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
 
     struct Authority(CertifiedIssuer<'static, KeyPair>);
@@ -392,6 +393,39 @@ mod tls {
             pipeline.sink(SinkConfig::new(name), Output::Stream(output)).unwrap();
         }
         until(|| stats(&receiver).refused.handshake >= 2).await;
+        assert_eq!(stats(&receiver).frames.frames, 1000);
+    }
+
+    #[tokio::test]
+    async fn relp_over_tls_with_certificates_on_both_sides() {
+        let (directory, upstream) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+        let ca = Authority::new();
+        let ca_pem = ca.0.pem();
+        let (chain, key) = ca.issue("logs.example");
+        let (receiver, mut all) = open(upstream.path());
+        let socket = StdListener::bind(loopback()).unwrap();
+        let address = socket.local_addr().unwrap().to_string();
+        let server = tls_server(chain.as_bytes(), key.as_bytes(), Some(ca_pem.as_bytes())).unwrap();
+        receiver.serve_relp_tls(socket, server, Limits::default()).unwrap();
+
+        let (pipeline, _own) = open(directory.path());
+        let (client, client_key) = ca.issue("client");
+        let identity = (client.as_bytes(), client_key.as_bytes());
+        let config = tls_client(ca_pem.as_bytes(), Some(identity)).unwrap();
+        let output = RelpOutput::new(&address).tls(Arc::clone(&config)).server_name("logs.example");
+        pipeline.sink(SinkConfig::new("up"), Output::Relp(output)).unwrap();
+        // Another name than the certificate's.
+        let output = RelpOutput::new(&address).tls(config).server_name("other.example");
+        pipeline.sink(SinkConfig::new("other"), Output::Relp(output)).unwrap();
+        for number in 0..1000 {
+            drop(pipeline.append(format!("<13>1 - h a - - - {number}").as_bytes()).await.unwrap());
+        }
+        for number in 0..1000 {
+            assert_eq!(next(&mut all).await, format!("<13>1 - h a - - - {number}"));
+        }
+        until(|| pipeline.stats().sinks.iter().any(|s| s.name == "up" && s.lag_records == 0)).await;
+        until(|| pipeline.stats().sinks.iter().any(|s| s.name == "other" && s.retries > 0)).await;
+        until(|| stats(&receiver).refused.handshake >= 1).await;
         assert_eq!(stats(&receiver).frames.frames, 1000);
     }
 

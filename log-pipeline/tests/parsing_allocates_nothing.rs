@@ -64,6 +64,29 @@ fn both_grammars_borrow() {
 }
 
 #[test]
+fn forms_of_every_device_borrow() {
+    let policy = Policy::default();
+    for frame in include_str!("devices.txt").lines() {
+        let count = allocations(|| {
+            std::hint::black_box(parse(frame.as_bytes(), Timestamp::default(), &policy));
+        });
+        assert_eq!(count, 0, "{frame}");
+    }
+}
+
+#[test]
+fn fields_of_a_payload_borrow() {
+    let frame = br#"<13>1 - h a - - - @cee: {"time":"2026-08-24T05:14:15Z","a":{"b":[1,{}],"c\n":"x"},"d":2.5}"#;
+    let count = allocations(|| {
+        let message = parse(frame, Timestamp::default(), &Policy::default());
+        let payload = message.payload().expect("it is one");
+        assert_eq!(payload.fields().count(), 4);
+        std::hint::black_box((payload.value("a.b"), payload.timestamp()));
+    });
+    assert_eq!(count, 0);
+}
+
+#[test]
 fn whole_frames_borrow() {
     let mut decoder = Decoder::default();
     let count = allocations(|| {

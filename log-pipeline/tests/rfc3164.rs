@@ -138,6 +138,20 @@ fn the_year_follows_from_reception() {
 }
 
 #[test]
+fn new_year_comes_at_the_senders_midnight() {
+    for (offset, received, date, time) in [
+        (13 * 3600, "2025-12-31T12:00:00Z", "Jan  1 00:30:00", "2025-12-31T11:30:00Z"),
+        (-10 * 3600, "2026-01-01T09:00:00Z", "Dec 31 22:59:00", "2026-01-01T08:59:00Z"),
+        (3600, "2026-01-01T00:00:00Z", "Dec 31 23:59:59", "2025-12-31T22:59:59Z"),
+    ] {
+        let policy = Policy { utc_offset_seconds: offset, ..Policy::default() };
+        let frame = format!("<13>{date} host tag: x");
+        let message = parse(frame.as_bytes(), at(received), &policy);
+        assert_eq!(message.timestamp, Some(at(time)), "{date}");
+    }
+}
+
+#[test]
 fn the_policy_says_year_and_zone() {
     let policy = Policy { utc_offset_seconds: 7200, year: Year::Fixed(2011) };
     let message = parse(b"<13>Mar  1 01:00:00 h t: x", at("2026-06-15T00:00:00Z"), &policy);

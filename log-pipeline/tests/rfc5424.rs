@@ -104,6 +104,16 @@ fn json_names_are_unique_whatever_repeats() {
 }
 
 #[test]
+fn liberties_in_structured_data_are_taken_and_not_passed_on() {
+    let message = read(br#"<13>1 - - - - - [a  x= "]" y="\n" ][b] m"#);
+    assert_eq!(message.error, None);
+    assert_eq!(message.structured_data.value("a", "x").as_deref(), Some("]"));
+    let mut out = Vec::new();
+    message.write_rfc5424(&mut out);
+    assert_eq!(out, br#"<13>1 - - - - - [a x="\]" y="\\n"][b] m"#);
+}
+
+#[test]
 fn what_is_emitted_is_always_well_formed() {
     let read_back = |frame: &[u8]| {
         let mut out = Vec::new();

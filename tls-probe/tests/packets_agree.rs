@@ -64,6 +64,8 @@ async fn inside() {
     let mut tcpdump = Command::new("tcpdump");
     // Immediate, because a packet is in the file before it is looked for; in nanoseconds.
     tcpdump.args(["-i", "lo", "-U", "--immediate-mode", "-j", "host"]);
+    // In immediate mode each packet takes a slot of the whole snapshot length: by default there are eight.
+    tcpdump.args(["-s", "65535", "-B", "65536"]);
     tcpdump.args(["--time-stamp-precision=nano", "-w"]).arg(&file).arg("tcp");
     let tcpdump = tcpdump.stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
     let tcpdump = Running(tcpdump);

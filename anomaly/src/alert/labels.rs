@@ -35,6 +35,21 @@ impl Labels {
         self.0.iter().map(|(name, value)| (name.as_ref(), value.as_ref()))
     }
 
+    /// Whether there are none.
+    pub fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// These and one more, or with another value of one.
+    pub fn with(&self, name: &str, value: &str) -> Self {
+        Self::new(self.iter().chain([(name, value)]))
+    }
+
+    /// The labels that both have with the same value.
+    pub fn shared_with(&self, other: &Self) -> Self {
+        Self::new(self.iter().filter(|(name, value)| other.value(name) == Some(value)))
+    }
+
     /// The labels of these names alone, or all when one of them is not there: a series that
     /// cannot be grouped stands for itself.
     pub(crate) fn grouped_by(&self, names: &[Box<str>]) -> Self {
@@ -83,6 +98,15 @@ mod tests {
         assert_eq!(labels.to_string(), r#"{a="2", b="3"}"#);
         assert_eq!(labels.value("b"), Some("3"));
         assert_eq!(labels.value("c"), None);
+    }
+
+    #[test]
+    fn labels_are_added_and_compared() {
+        let a = Labels::new([("site", "bonn"), ("host", "a")]);
+        let b = a.with("host", "b").with("source", "dns");
+        assert_eq!(b.to_string(), r#"{host="b", site="bonn", source="dns"}"#);
+        assert_eq!(a.shared_with(&b).to_string(), r#"{site="bonn"}"#);
+        assert!(Labels::default().is_empty() && !b.is_empty());
     }
 
     #[test]

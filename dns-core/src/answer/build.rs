@@ -3,8 +3,8 @@
 use std::collections::HashMap;
 
 use super::{Answer, AnswerError};
-use crate::message::{AA, HEADER, QR, Rcode, Section, put_u16};
-use crate::name::{ancestors, labels, measure};
+use crate::message::{AA, HEADER, QR, Rcode, RecordAt, Section, put_u16};
+use crate::name::{ancestors, labels, measure, read};
 use crate::record_type::{Class, RecordType};
 use crate::ttl::Ttl;
 
@@ -48,6 +48,13 @@ impl AnswerBuilder {
         self.rdata(rtype, rdata);
         let len = self.wire.len() - len_at - 2;
         put_u16(&mut self.wire, len_at, len as u16);
+    }
+
+    /// Adds a record of another message, its names written out first.
+    pub(crate) fn copy(&mut self, section: Section, message: &[u8], record: &RecordAt, ttl: Ttl) {
+        let Ok((owner, _)) = read(message, record.owner_at) else { return };
+        let Some(rdata) = plain_rdata(message, record) else { return };
+        self.record(section, owner.as_wire(), record.rtype, ttl, &rdata);
     }
 
     /// Only the types of RFC 1035 may have compressed names in their data (RFC 3597 §4).
@@ -104,4 +111,25 @@ impl AnswerBuilder {
         }
         Answer::walk(&self.wire)
     }
+}
+
+/// The data of a record with its names uncompressed. Types that came after RFC 1035 are never compressed
+/// (RFC 3597 §4), but for SRV and DNAME, which some compress all the same.
+fn plain_rdata(message: &[u8], record: &RecordAt) -> Option<Vec<u8>> {
+    let (before, names) = match record.rtype {
+        RecordType::NS | RecordType::CNAME | RecordType::PTR | RecordType::DNAME => (0, 1),
+        RecordType::MX => (2, 1),
+        RecordType::SRV => (6, 1),
+        RecordType::SOA => (0, 2),
+        _ => return message.get(record.rdata.clone()).map(<[u8]>::to_vec),
+    };
+    let mut at = record.rdata.start + before;
+    let mut plain = message.get(record.rdata.start..at)?.to_vec();
+    for _ in 0..names {
+        let (name, next) = read(message, at).ok()?;
+        plain.extend(name.as_wire());
+        at = next;
+    }
+    plain.extend(message.get(at..record.rdata.end)?);
+    Some(plain)
 }

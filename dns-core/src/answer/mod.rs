@@ -3,9 +3,14 @@
 mod build;
 mod patch;
 
+use std::net::IpAddr;
+
 use thiserror::Error;
 
-use crate::message::{AA, HEADER, MessageError, QR, Rcode, Section, put_u16, records, u16_at};
+use crate::edns::ExtendedError;
+use crate::message::{
+    AA, HEADER, MessageError, QR, Rcode, RecordAt, Section, put_u16, records, u16_at,
+};
 use crate::name::{Name, equal_ignoring_case, measure};
 use crate::question::Query;
 use crate::rdata::RData;
@@ -13,8 +18,8 @@ use crate::record_type::{Class, RecordType};
 use crate::ttl::Ttl;
 
 pub(crate) use build::AnswerBuilder;
-pub(crate) use patch::write_error;
 pub use patch::{Aging, DEFAULT_UDP_PAYLOAD, Patch};
+pub(crate) use patch::{write_error, write_truncated};
 
 /// What an answer says (RFC 2308 §2, RFC 9499 §3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -48,9 +53,11 @@ impl Kind {
 /// A whole answer in wire form without OPT, and what must be known to hand it out again.
 #[derive(Clone, Debug)]
 pub struct Answer {
-    wire: Box<[u8]>,
-    /// Where the TTL fields stand.
-    ttls_at: Box<[u16]>,
+    /// The message, and behind it where its TTL fields stand, two octets each: one block of memory, so that a
+    /// hit waits for one only.
+    octets: Box<[u8]>,
+    /// The end of the message.
+    wire_len: u16,
     /// End of the question section.
     question_end: u16,
     /// End of what must not be dropped silently; additional records behind it may be.
@@ -59,6 +66,18 @@ pub struct Answer {
     needed_additional: u16,
     kind: Kind,
     ttl: Option<Ttl>,
+    /// The addresses asked for, when they stand one behind the other and differ in nothing else.
+    addresses: Option<Addresses>,
+    note: Option<ExtendedError>,
+}
+
+/// Address data of one RRset: `count` times `octets` octets, `stride` apart.
+#[derive(Clone, Copy, Debug, Default)]
+struct Addresses {
+    first: u16,
+    stride: u16,
+    count: u16,
+    octets: u16,
 }
 
 /// Why a response cannot be kept as an answer.
@@ -103,8 +122,8 @@ impl Answer {
     /// When the response is not one well-formed, complete answer to one question.
     pub fn from_response(response: &[u8]) -> Result<Answer, AnswerError> {
         let mut answer = Answer::walk(response)?;
-        let flags = u16_at(&answer.wire, 2)?;
-        put_u16(&mut answer.wire, 2, flags & !AA);
+        let flags = u16_at(&answer.octets, 2)?;
+        put_u16(&mut answer.octets, 2, flags & !AA);
         Ok(answer)
     }
 
@@ -136,7 +155,7 @@ impl Answer {
             }
             end = record.rdata.end;
             counts[record.section as usize] += 1;
-            ttls_at.push(record.ttl_at as u16);
+            ttls_at.extend((record.ttl_at as u16).to_be_bytes());
             if record.section != Section::Additional {
                 core_end = end;
                 least = Some(least.map_or(record.ttl, |least| least.min(record.ttl)));
@@ -154,19 +173,52 @@ impl Answer {
         };
         // Missing glue makes a referral useless, so there it may not go silently (RFC 9471 §3).
         let glue_needed = kind == Kind::Referral;
-        let mut wire: Box<[u8]> = response[..end].into();
+        let mut octets: Box<[u8]> = [&response[..end], &ttls_at].concat().into();
         for (at, count) in [6, 8, 10].into_iter().zip(counts) {
-            put_u16(&mut wire, at, count);
+            put_u16(&mut octets, at, count);
         }
         Ok(Answer {
-            wire,
-            ttls_at: ttls_at.into(),
+            octets,
+            wire_len: end as u16,
             question_end: question_end as u16,
             needed_end: if glue_needed { end } else { core_end } as u16,
             needed_additional: if glue_needed { counts[2] } else { 0 },
             kind,
             ttl,
+            addresses: seen.addresses,
+            note: None,
         })
+    }
+
+    /// The same with a word on why it is what it is.
+    #[must_use]
+    pub(crate) fn with_note(mut self, note: ExtendedError) -> Answer {
+        self.note = Some(note);
+        self
+    }
+
+    /// The addresses asked for, aliases left out. Allocates nothing.
+    pub fn addresses(&self) -> impl ExactSizeIterator<Item = IpAddr> {
+        let Addresses { first, stride, count, octets } = self.addresses.unwrap_or_default();
+        (0..usize::from(count)).map(move |place| {
+            let at = usize::from(first) + usize::from(stride) * place;
+            let data = &self.octets[at..at + usize::from(octets)];
+            match (<[u8; 4]>::try_from(data), <[u8; 16]>::try_from(data)) {
+                (Ok(v4), _) => IpAddr::from(v4),
+                (_, Ok(v6)) => IpAddr::from(v6),
+                _ => unreachable!("addresses have four or sixteen octets"),
+            }
+        })
+    }
+
+    /// Why it is what it is, where there is more to say than a response code does.
+    pub fn note(&self) -> Option<ExtendedError> {
+        self.note
+    }
+
+    /// The records of all sections.
+    pub(crate) fn walk_records(&self) -> impl Iterator<Item = RecordAt> {
+        records(self.as_wire()).into_iter().flatten().flatten()
     }
 
     /// What it says.
@@ -176,7 +228,7 @@ impl Answer {
 
     /// The response code.
     pub fn rcode(&self) -> Rcode {
-        Rcode(self.wire[3] & 15)
+        Rcode(self.octets[3] & 15)
     }
 
     /// How long it may be kept: the least TTL of a positive answer, the lesser of the SOA's TTL and
@@ -188,33 +240,41 @@ impl Answer {
 
     /// Whether the AA bit is set.
     pub fn is_authoritative(&self) -> bool {
-        u16::from_be_bytes([self.wire[2], self.wire[3]]) & AA != 0
+        u16::from_be_bytes([self.octets[2], self.octets[3]]) & AA != 0
     }
 
     /// The message without OPT, as it was when it was made.
     pub fn as_wire(&self) -> &[u8] {
-        &self.wire
+        &self.octets[..usize::from(self.wire_len)]
+    }
+
+    /// Where the TTL fields stand.
+    fn ttls_at(&self) -> impl Iterator<Item = usize> {
+        let (places, _) = self.octets[usize::from(self.wire_len)..].as_chunks::<2>();
+        places.iter().map(|place| usize::from(u16::from_be_bytes(*place)))
     }
 
     /// Whether it answers the question of `query`, letter case aside.
     pub fn answers(&self, query: &Query<'_>) -> bool {
-        let (name, fixed) = self.wire[HEADER..].split_at(self.question_end as usize - 4 - HEADER);
+        let (name, fixed) =
+            self.as_wire()[HEADER..].split_at(self.question_end as usize - 4 - HEADER);
         let ([t1, t2], [c1, c2]) = (query.rtype.0.to_be_bytes(), query.class.0.to_be_bytes());
         equal_ignoring_case(name, query.name) && fixed.starts_with(&[t1, t2, c1, c2])
     }
 
     /// Octets on the heap.
     pub(crate) fn heap_bytes(&self) -> usize {
-        self.wire.len() + 2 * self.ttls_at.len()
+        self.octets.len()
     }
 
     /// The records of the answer section, with `aging` applied. Allocates: for the typed front.
     pub fn records(&self, aging: Aging) -> Vec<Record> {
-        let walk = records(&self.wire).into_iter().flatten().flatten();
+        let walk = records(self.as_wire()).into_iter().flatten().flatten();
         walk.take_while(|record| record.section == Section::Answer)
             .filter_map(|at| {
-                let (name, _) = crate::name::read(&self.wire, at.owner_at).ok()?;
-                let data = RData::read(&self.wire, at.rdata.start, at.rdata.end, at.rtype).ok()?;
+                let (name, _) = crate::name::read(self.as_wire(), at.owner_at).ok()?;
+                let data =
+                    RData::read(self.as_wire(), at.rdata.start, at.rdata.end, at.rtype).ok()?;
                 let (rtype, class) = (at.rtype, at.class);
                 Some(Record { name, rtype, class, ttl: aging.apply(at.ttl), data })
             })
@@ -251,15 +311,20 @@ struct Seen {
     alias: bool,
     referral: bool,
     negative_ttl: Option<Ttl>,
+    addresses: Option<Addresses>,
+    last: Option<RecordAt>,
 }
 
 impl Seen {
     fn note(
         &mut self,
         message: &[u8],
-        record: &crate::message::RecordAt,
+        record: &RecordAt,
         asked: RecordType,
     ) -> Result<(), AnswerError> {
+        if record.section == Section::Answer && record.rtype == asked {
+            self.note_address(message, record);
+        }
         match (record.section, record.rtype) {
             (Section::Answer, rtype) if rtype == asked || asked == RecordType::ANY => {
                 self.asked_for = true;
@@ -275,6 +340,28 @@ impl Seen {
             _ => {}
         }
         Ok(())
+    }
+
+    /// Addresses can change places when each record differs from the one before in nothing but its data.
+    fn note_address(&mut self, message: &[u8], record: &RecordAt) {
+        let octets = match record.rtype {
+            RecordType::A => 4,
+            RecordType::AAAA => 16,
+            _ => return,
+        };
+        let first = record.rdata.start as u16;
+        let head = |record: &RecordAt| message.get(record.owner_at..record.rdata.start);
+        self.addresses = match (self.addresses, &self.last) {
+            _ if record.rdata.len() != octets => None,
+            (None, None) => Some(Addresses { first, stride: 0, count: 1, octets: octets as u16 }),
+            (Some(so_far), Some(last)) if head(last) == head(record) => {
+                let stride = (record.rdata.start - last.rdata.start) as u16;
+                let even = so_far.count == 1 || so_far.stride == stride;
+                even.then_some(Addresses { stride, count: so_far.count + 1, ..so_far })
+            }
+            _ => None,
+        };
+        self.last = Some(record.clone());
     }
 
     /// RFC 2308 §2.1 and §2.2: a denial has a SOA or no NS in its authority section.

@@ -2,16 +2,18 @@
 
 use std::time::Duration;
 
-use super::Answer;
+use super::{Addresses, Answer};
+use crate::edns::PADDING;
 use crate::message::{AA, AD, CD, HEADER, QR, RA, RD, Rcode, TC, put_u16, u32_at};
 use crate::question::{OPT_FIXED, Query};
 use crate::record_type::RecordType;
 use crate::ttl::Ttl;
 
 /// How the TTLs of an answer have changed since it was made.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Aging {
     /// Not at all: our own zones' data.
+    #[default]
     Fixed,
     /// They have counted down for this long.
     Aged(Duration),
@@ -31,8 +33,8 @@ impl Aging {
 }
 
 /// What differs between two ways of handing out one answer.
-#[derive(Clone, Copy, Debug)]
-pub struct Patch {
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Patch<'a> {
     /// What to do with the TTLs.
     pub aging: Aging,
     /// RA: whether this server recurses for this asker.
@@ -42,6 +44,12 @@ pub struct Patch {
     pub max_size: usize,
     /// The UDP size our own OPT record states.
     pub udp_payload: u16,
+    /// Options for our own OPT record, as they stand on the wire (RFC 6891 §6.1.2).
+    pub options: &'a [u8],
+    /// Responses with OPT are padded to a multiple of so many octets (RFC 8467 §4.1); 0: not at all.
+    pub pad_block: u16,
+    /// Address records come round by so many places.
+    pub turn: u32,
 }
 
 /// The UDP payload size stated and used unless told otherwise: fits the IPv6 minimum MTU with headers
@@ -60,12 +68,13 @@ impl Answer {
     ///
     /// # Panics
     /// When the name in `query` is of another length.
-    pub fn write(&self, query: &Query<'_>, patch: &Patch, out: &mut [u8]) -> usize {
-        let opt = if query.edns.is_some() { OPT_FIXED } else { 0 };
+    pub fn write(&self, query: &Query<'_>, patch: &Patch<'_>, out: &mut [u8]) -> usize {
+        let opt = opt_len(query, patch);
         let room = patch.max_size.min(out.len()).saturating_sub(opt);
-        let stored = u16::from_be_bytes([self.wire[2], self.wire[3]]);
-        let (len, additional, truncated) = if self.wire.len() <= room {
-            (self.wire.len(), None, 0)
+        let wire = self.as_wire();
+        let stored = u16::from_be_bytes([wire[2], wire[3]]);
+        let (len, additional, truncated) = if wire.len() <= room {
+            (wire.len(), None, 0)
         } else if self.needed_end as usize <= room {
             (self.needed_end as usize, Some(self.needed_additional), 0)
         } else if self.question_end as usize <= room {
@@ -73,7 +82,7 @@ impl Answer {
         } else {
             return 0;
         };
-        out[..len].copy_from_slice(&self.wire[..len]);
+        out[..len].copy_from_slice(&wire[..len]);
         out[..2].copy_from_slice(&query.id.to_be_bytes());
         // AD only for those who know it (RFC 6840 §5.8).
         let knows_ad = query.authentic_data || query.dnssec_ok();
@@ -87,9 +96,9 @@ impl Answer {
         }
         let name = self.question_end as usize - 4;
         out[HEADER..name].copy_from_slice(query.name);
+        self.turn(patch.turn, &mut out[..len]);
         if patch.aging != Aging::Fixed {
-            for &at in &self.ttls_at {
-                let at = at as usize;
+            for at in self.ttls_at() {
                 if at >= len {
                     break;
                 }
@@ -98,7 +107,26 @@ impl Answer {
                 out[at..at + 4].copy_from_slice(&now.to_be_bytes());
             }
         }
-        write_opt(query, patch.udp_payload, 0, out, len)
+        write_opt(query, patch, 0, out, len)
+    }
+
+    /// Gives the addresses of the answer in another order: their owners, types and TTLs are the same, so only
+    /// the data has to move.
+    fn turn(&self, by: u32, out: &mut [u8]) {
+        // A lone address has nowhere to go: most answers end here, without a division.
+        let many = self.addresses.filter(|addresses| addresses.count > 1);
+        let Some(Addresses { first, stride, count, octets }) = many else { return };
+        let by = (by % u32::from(count)) as usize;
+        let (first, stride, octets) = (first as usize, stride as usize, octets as usize);
+        let (last, count) = (first + stride * (usize::from(count) - 1), usize::from(count));
+        if by == 0 || last + octets > out.len() {
+            return;
+        }
+        for place in 0..count {
+            let from = first + stride * ((place + by) % count);
+            let to = first + stride * place;
+            out[to..to + octets].copy_from_slice(&self.octets[from..from + octets]);
+        }
     }
 }
 
@@ -108,11 +136,11 @@ pub(crate) fn write_error(
     query: &Query<'_>,
     rcode: Rcode,
     extended: u8,
-    patch: &Patch,
+    patch: &Patch<'_>,
     out: &mut [u8],
 ) -> usize {
     let end = HEADER + query.name.len() + 4;
-    let opt = if query.edns.is_some() { OPT_FIXED } else { 0 };
+    let opt = opt_len(query, patch);
     if end + opt > patch.max_size.min(out.len()) {
         return 0;
     }
@@ -123,7 +151,16 @@ pub(crate) fn write_error(
     out[HEADER..end - 4].copy_from_slice(query.name);
     put_u16(out, end - 4, query.rtype.0);
     put_u16(out, end - 2, query.class.0);
-    write_opt(query, patch.udp_payload, extended, out, end)
+    write_opt(query, patch, extended, out, end)
+}
+
+/// Writes a response without records and with TC set: whoever really asked comes back over a stream.
+pub(crate) fn write_truncated(query: &Query<'_>, patch: &Patch<'_>, out: &mut [u8]) -> usize {
+    let len = write_error(query, Rcode::NOERROR, 0, patch, out);
+    if len > 0 {
+        out[2] |= (TC >> 8) as u8;
+    }
+    len
 }
 
 /// The header bits that repeat the query's (RFC 1035 §4.1.1, RFC 4035 §3.1.6) and RA.
@@ -134,11 +171,16 @@ fn asked_bits(query: &Query<'_>, recursion_available: bool) -> u16 {
         | bit(recursion_available, RA)
 }
 
+/// Octets of our OPT record for this asker, padding aside.
+fn opt_len(query: &Query<'_>, patch: &Patch<'_>) -> usize {
+    if query.edns.is_some() { OPT_FIXED + patch.options.len() } else { 0 }
+}
+
 /// Appends our OPT record behind `len` octets when the asker sent one (RFC 6891 §7) and returns the new
-/// length; the caller has left room.
+/// length; the caller has left room for all but the padding.
 fn write_opt(
     query: &Query<'_>,
-    udp_payload: u16,
+    patch: &Patch<'_>,
     extended: u8,
     out: &mut [u8],
     len: usize,
@@ -146,13 +188,33 @@ fn write_opt(
     let Some(edns) = query.edns else { return len };
     let additional = u16::from_be_bytes([out[10], out[11]]);
     put_u16(out, 10, additional + 1);
-    let opt = &mut out[len..len + OPT_FIXED];
+    let end = len + OPT_FIXED + patch.options.len();
+    let padding = padding(end, patch, out.len());
+    let opt = &mut out[len..end + padding];
     opt[0] = 0;
     put_u16(opt, 1, RecordType::OPT.0);
-    put_u16(opt, 3, udp_payload);
+    put_u16(opt, 3, patch.udp_payload);
     opt[5] = extended;
     opt[6] = 0;
     put_u16(opt, 7, if edns.dnssec_ok { 0x8000 } else { 0 });
-    put_u16(opt, 9, 0);
-    len + OPT_FIXED
+    put_u16(opt, 9, (patch.options.len() + padding) as u16);
+    opt[OPT_FIXED..end - len].copy_from_slice(patch.options);
+    if padding > 0 {
+        let option = &mut opt[end - len..];
+        option.fill(0);
+        put_u16(option, 0, PADDING);
+        put_u16(option, 2, padding as u16 - 4);
+    }
+    end + padding
+}
+
+/// Octets of a padding option behind `end` octets of message, its head included; 0 where none is wanted or
+/// none fits.
+fn padding(end: usize, patch: &Patch<'_>, room: usize) -> usize {
+    let block = usize::from(patch.pad_block);
+    if block == 0 {
+        return 0;
+    }
+    let padded = (end + 4).next_multiple_of(block).min(patch.max_size.min(room));
+    padded.checked_sub(end).filter(|&padding| padding >= 4).unwrap_or(0)
 }

@@ -14,6 +14,10 @@ pub enum Source {
     Zone,
     /// A name the RFCs reserve (RFC 6303, 6761).
     Special,
+    /// The overlay of hosts.
+    Overlay,
+    /// An alias of ours into what others know, or of theirs into ours.
+    Chased,
     /// Had from a server that was asked.
     Upstream,
     /// Put in from outside.
@@ -26,6 +30,8 @@ impl Source {
         match self {
             Source::Zone => "zone",
             Source::Special => "special",
+            Source::Overlay => "overlay",
+            Source::Chased => "chased",
             Source::Upstream => "upstream",
             Source::Injected => "injected",
         }
@@ -87,6 +93,16 @@ impl Entry {
     /// Where it came from.
     pub fn source(&self) -> Source {
         self.source
+    }
+
+    /// Whether it was made here, in part at least, and so hangs on our own data.
+    pub(crate) fn is_local(&self) -> bool {
+        !matches!(self.source, Source::Upstream | Source::Injected)
+    }
+
+    /// How long it may be given.
+    pub fn lifetime(&self) -> Lifetime {
+        self.lifetime
     }
 
     /// When it was put in, in whole milliseconds.

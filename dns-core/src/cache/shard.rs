@@ -80,6 +80,11 @@ impl Shard {
         while self.bytes() > self.max_bytes && self.evict(now) {}
     }
 
+    /// Shows every entry and its key.
+    pub(super) fn each(&self, mut show: impl FnMut(&[u8], &Arc<Entry>)) {
+        self.queues.iter().for_each(|(_, slot)| show(&slot.key, &slot.entry));
+    }
+
     /// Takes out every entry that `doomed` says, and returns how many.
     pub(super) fn purge(&mut self, mut doomed: impl FnMut(&[u8], &Entry) -> bool) -> usize {
         let doomed: Vec<u32> = self

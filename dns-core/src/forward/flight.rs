@@ -62,6 +62,8 @@ pub enum AskedOutcome {
     Truncated,
     /// It does not know EDNS.
     NoEdns,
+    /// It wants its cookie along.
+    BadCookie,
     /// It failed or refused.
     Failed(Rcode),
     /// It pointed elsewhere or made no sense.
@@ -82,6 +84,7 @@ impl AskedOutcome {
             AskedOutcome::Answered => "answered",
             AskedOutcome::Truncated => "truncated",
             AskedOutcome::NoEdns => "no_edns",
+            AskedOutcome::BadCookie => "bad_cookie",
             AskedOutcome::Failed(_) => "failed",
             AskedOutcome::Useless => "useless",
             AskedOutcome::Forged => "forged",
@@ -140,6 +143,10 @@ impl Attempt {
         self.over = true;
         self.outcome = outcome;
         self.took = now.saturating_sub(self.sent_at);
+    }
+
+    pub(super) fn outcome(&self) -> AskedOutcome {
+        self.outcome
     }
 
     pub(super) fn asked(&self, server: &Upstream) -> Asked {

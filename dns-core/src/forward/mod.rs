@@ -10,6 +10,7 @@ mod config;
 mod id;
 mod flight;
 mod event;
+mod server;
 mod choice;
 mod orphans;
 
@@ -24,25 +25,11 @@ pub use id::{AttemptId, Carrier, FlightId};
 
 use crate::answer::Answer;
 use crate::question::Question;
-use crate::upstream::{Availability, Budget, Exchange, Health, Reply, Spelling, Upstream};
+use crate::upstream::{Availability, Exchange, Reply, Spelling, Upstream};
 use choice::choose;
 use flight::{Attempt, Flight};
 use orphans::Orphans;
-
-/// A server and how it has been doing.
-#[derive(Clone, Debug)]
-pub(crate) struct Server {
-    pub(crate) upstream: Upstream,
-    pub(crate) health: Health,
-    pub(crate) knows_edns: bool,
-    budget: Budget,
-}
-
-impl Server {
-    fn first_carrier(&self) -> Carrier {
-        if self.upstream.protocol.is_encrypted() { Carrier::Stream } else { Carrier::Udp }
-    }
-}
+use server::Server;
 
 /// All flights and servers. Not `Sync` by purpose: one task owns it.
 pub struct Forwarder {
@@ -92,18 +79,8 @@ impl Forwarder {
             next_id: 0,
             hedges: MOST_HEDGES,
         };
-        forwarder.servers = upstreams.into_iter().map(|u| forwarder.server(u)).collect();
+        forwarder.set_upstreams(upstreams);
         forwarder
-    }
-
-    fn server(&self, upstream: Upstream) -> Server {
-        let budget = Budget::new(self.config.queries_per_second);
-        Server { upstream, health: Health::default(), knows_edns: true, budget }
-    }
-
-    /// The servers and how they do.
-    pub fn servers(&self) -> impl Iterator<Item = (&Upstream, &Health)> {
-        self.servers.iter().map(|server| (&server.upstream, &server.health))
     }
 
     /// Flights on their way.
@@ -120,7 +97,7 @@ impl Forwarder {
         if let Some(&flight) = self.by_question.get(question) {
             return Ok(flight);
         }
-        if self.servers.is_empty() {
+        if self.servers.iter().all(|server| server.retired) {
             return Err(ForwardError::NoServers);
         }
         if self.flights.len() >= self.config.max_flights {
@@ -158,6 +135,9 @@ impl Forwarder {
         };
         let Some(this) = flight.attempt(attempt) else { return };
         let reply = this.exchange.read(response);
+        if !matches!(reply, Reply::Foreign) {
+            self.servers[this.server].learn_cookie(&this.exchange, response);
+        }
         let (server, rtt) = (this.server, now.saturating_sub(this.sent_at));
         if let Reply::Foreign = reply {
             this.foreign += 1;
@@ -190,6 +170,15 @@ impl Forwarder {
                 self.servers[server].knows_edns = false;
                 let carrier = this.carrier;
                 this.end(now, AskedOutcome::NoEdns);
+                self.send(now, id, server, carrier);
+            }
+            Reply::BadCookie => {
+                health.succeeded(rtt);
+                this.end(now, AskedOutcome::BadCookie);
+                // Once more with the cookie it has just given; a server that is never content goes over TCP.
+                let refused = |a: &&Attempt| a.outcome() == AskedOutcome::BadCookie;
+                let again = flight.attempts.iter().filter(refused).count() > 1;
+                let carrier = if again { Carrier::Stream } else { Carrier::Udp };
                 self.send(now, id, server, carrier);
             }
             Reply::Failed(_) | Reply::Useless => {
@@ -268,15 +257,17 @@ impl Forwarder {
         if flight.attempts.len() >= self.config.max_attempts {
             return false;
         }
-        let Some(server) = choose(&self.servers, flight, now) else { return false };
+        let turn = self.config.rotate.then_some(self.next_id as usize);
+        let Some(server) = choose(&self.servers, flight, now, turn) else { return false };
         let carrier = self.servers[server].first_carrier();
         self.send(now, id, server, carrier)
     }
 
     /// One of the servers that were given up may be back: asked beside the flight, never waited for.
     fn probe(&mut self, now: Duration, id: FlightId) {
-        let is_due = |s: &Server| s.health.availability(now) == Availability::Probe;
-        let all_down = self.servers.iter().all(|s| s.health.availability(now) != Availability::Up);
+        let state = |s: &Server| (!s.retired).then(|| s.health.availability(now));
+        let is_due = |s: &Server| state(s) == Some(Availability::Probe);
+        let all_down = self.servers.iter().all(|s| state(s) != Some(Availability::Up));
         if all_down {
             return;
         }
@@ -305,8 +296,8 @@ impl Forwarder {
         let udp = carrier == Carrier::Udp;
         let spelling =
             if udp && self.config.mix_case { Spelling::Mixed(mix) } else { Spelling::Plain };
-        let (edns, payload) = (server_state.knows_edns, self.config.udp_payload);
-        let (exchange, message) = Exchange::new(&flight.question, id_bits, spelling, edns, payload);
+        let offer = server_state.offer(&self.config, udp);
+        let (exchange, message) = Exchange::new(&flight.question, id_bits, spelling, offer);
         // A stream may have to be opened first: two round trips more, four with TLS.
         let patience = if udp { 1 } else { 4 };
         let timeout_at = (now + server_state.health.timeout() * patience).min(flight.deadline);

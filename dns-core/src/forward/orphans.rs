@@ -41,7 +41,9 @@ impl Orphans {
         match attempt.exchange.read(response) {
             Reply::Foreign => return,
             Reply::Failed(_) | Reply::Useless => health.answered_uselessly(now, rtt),
-            Reply::Answer(_) | Reply::Truncated | Reply::NoEdns => health.succeeded(rtt),
+            Reply::Answer(_) | Reply::Truncated | Reply::NoEdns | Reply::BadCookie => {
+                health.succeeded(rtt);
+            }
         }
         self.attempts.remove(&id);
     }

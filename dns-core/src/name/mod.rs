@@ -3,6 +3,7 @@
 //!
 //! [`Name`] owns one; the functions over slices serve the hit path, which never owns any.
 
+mod order;
 mod reverse;
 mod text;
 mod wire;
@@ -10,6 +11,7 @@ mod wire;
 use std::fmt;
 use std::hash::{Hash, Hasher};
 
+pub(crate) use order::canonical_cmp;
 pub use text::NameError;
 pub use wire::{WireNameError, equal_ignoring_case, fold_into, labels, measure, read};
 pub(crate) use wire::{ancestors, is_under, skip};

@@ -1,9 +1,9 @@
 //! The servers that are asked: datagrams from ever other ports, and connections that are used again.
 
 mod connections;
+#[cfg(feature = "https")]
+mod https;
 mod ports;
-
-use std::sync::Arc;
 
 use tokio::sync::mpsc;
 
@@ -25,6 +25,8 @@ pub(super) enum Heard {
 #[derive(Debug)]
 pub(super) struct Ways {
     servers: Vec<Way>,
+    tls: TlsClient,
+    heard: mpsc::Sender<Heard>,
 }
 
 #[derive(Debug)]
@@ -37,7 +39,7 @@ struct Way {
 #[derive(Clone, Default)]
 pub(super) struct TlsClient {
     #[cfg(feature = "tls")]
-    pub(super) config: Option<Arc<rustls::ClientConfig>>,
+    pub(super) config: Option<std::sync::Arc<rustls::ClientConfig>>,
 }
 
 impl std::fmt::Debug for TlsClient {
@@ -47,16 +49,18 @@ impl std::fmt::Debug for TlsClient {
 }
 
 impl Ways {
-    pub(super) fn new(
-        upstreams: &[Upstream],
-        tls: &TlsClient,
-        heard: &mpsc::Sender<Heard>,
-    ) -> Ways {
-        let way = |upstream: &Upstream| Way {
+    pub(super) fn new(tls: TlsClient, heard: mpsc::Sender<Heard>) -> Ways {
+        Ways { servers: Vec::new(), tls, heard }
+    }
+
+    /// Makes a way to each server, by its place; those that have one keep it.
+    pub(super) fn know<'u>(&mut self, places: impl ExactSizeIterator<Item = &'u Upstream>) {
+        let Ways { servers, tls, heard } = self;
+        let new = places.skip(servers.len()).map(|upstream| Way {
             ports: Ports::new(upstream.address, heard.clone()),
             connections: Connections::new(upstream.clone(), tls.clone(), heard.clone()),
-        };
-        Ways { servers: upstreams.iter().map(way).collect() }
+        });
+        servers.extend(new);
     }
 
     /// Sends without waiting; what cannot be sent is heard of.
@@ -75,7 +79,7 @@ pub(super) fn is_spoken(protocol: Protocol) -> bool {
     match protocol {
         Protocol::Plain => true,
         Protocol::Tls => cfg!(feature = "tls"),
-        Protocol::Https => false,
+        Protocol::Https => cfg!(feature = "https"),
     }
 }
 

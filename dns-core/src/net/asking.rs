@@ -65,7 +65,8 @@ impl Asking {
                     Missed::Query { query, client, transport, to } => {
                         self.misses.handle_query(now, to, client, &query, transport);
                     }
-                    Missed::Refresh { query } => self.misses.refresh(now, &query),
+                    Missed::Refresh { query, client } => self.misses.refresh(now, client, &query),
+                    Missed::Servers(servers) => self.misses.set_upstreams(servers),
                 }
             }
             self.misses.handle_timeout(now);
@@ -73,6 +74,7 @@ impl Asking {
     }
 
     fn flush(&mut self) {
+        self.asked.know(self.misses.forwarder().places());
         while let Some(transmit) = self.misses.poll_transmit() {
             self.asked.send(transmit);
         }

@@ -2,7 +2,8 @@
 
 use std::fmt;
 use std::io;
-use std::net::{SocketAddr, UdpSocket};
+use std::net::{SocketAddr, TcpListener, UdpSocket};
+use std::path::PathBuf;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -10,7 +11,8 @@ use nix::sys::socket::{setsockopt, sockopt};
 use socket2::{Domain, Protocol as IpProtocol, Socket, Type};
 use thiserror::Error;
 
-/// Where queries are taken: `127.0.0.1:53` for UDP and TCP, `tls://127.0.0.1:853` for DNS over TLS.
+/// Where queries are taken: `127.0.0.1:53` for UDP and TCP, `tls://127.0.0.1:853` for DNS over TLS,
+/// `https://127.0.0.1:443` for DNS over HTTPS.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 #[non_exhaustive]
 pub enum Listen {
@@ -18,6 +20,8 @@ pub enum Listen {
     Plain(SocketAddr),
     /// DNS over TLS (RFC 7858).
     Tls(SocketAddr),
+    /// DNS over HTTPS (RFC 8484), at `/dns-query`.
+    Https(SocketAddr),
 }
 
 /// Why a text is no place to listen.
@@ -25,10 +29,12 @@ pub enum Listen {
 #[non_exhaustive]
 pub enum ListenError {
     /// No address with a port.
-    #[error("not an address: write 127.0.0.1:53, [::1]:53 or tls://127.0.0.1:853")]
+    #[error(
+        "not an address: write 127.0.0.1:53, [::1]:53, tls://127.0.0.1:853 or https://127.0.0.1:443"
+    )]
     Address,
     /// A scheme that is not listened for.
-    #[error("unknown scheme: udp and tls are listened for")]
+    #[error("unknown scheme: udp, tls and https are listened for")]
     Scheme,
 }
 
@@ -46,7 +52,16 @@ impl Listen {
     /// The address.
     pub const fn address(&self) -> SocketAddr {
         match *self {
-            Listen::Plain(address) | Listen::Tls(address) => address,
+            Listen::Plain(address) | Listen::Tls(address) | Listen::Https(address) => address,
+        }
+    }
+
+    /// The same at another address.
+    pub(super) const fn at(&self, address: SocketAddr) -> Listen {
+        match self {
+            Listen::Plain(_) => Listen::Plain(address),
+            Listen::Tls(_) => Listen::Tls(address),
+            Listen::Https(_) => Listen::Https(address),
         }
     }
 }
@@ -56,7 +71,11 @@ impl FromStr for Listen {
 
     fn from_str(text: &str) -> Result<Listen, ListenError> {
         let (scheme, rest) = text.split_once("://").unwrap_or(("udp", text));
-        let port = if scheme == "tls" { 853 } else { 53 };
+        let port = match scheme {
+            "tls" => 853,
+            "https" => 443,
+            _ => 53,
+        };
         let address = rest.parse().or_else(|_| {
             let bare = rest.strip_prefix('[').and_then(|t| t.strip_suffix(']')).unwrap_or(rest);
             bare.parse().map(|ip| SocketAddr::new(ip, port)).map_err(|_| ListenError::Address)
@@ -64,6 +83,7 @@ impl FromStr for Listen {
         match scheme {
             "udp" | "dns" => Ok(Listen::Plain(address?)),
             "tls" => Ok(Listen::Tls(address?)),
+            "https" => Ok(Listen::Https(address?)),
             _ => Err(ListenError::Scheme),
         }
     }
@@ -74,6 +94,7 @@ impl fmt::Display for Listen {
         match self {
             Listen::Plain(address) => write!(f, "{address}"),
             Listen::Tls(address) => write!(f, "tls://{address}"),
+            Listen::Https(address) => write!(f, "https://{address}"),
         }
     }
 }
@@ -95,8 +116,17 @@ pub enum BindError {
     #[error("{0} is asked over a protocol this build does not speak")]
     Protocol(crate::upstream::Upstream),
     /// DNS over TLS without a certificate, or in a build without it.
-    #[error("{0} takes a certificate and its key, and a build with feature `tls`")]
+    #[error("{0} takes a certificate and its key, and a build with its feature (`tls`, `https`)")]
     Tls(Listen),
+    /// The system's configuration cannot be read.
+    #[error("cannot read {}", path.display())]
+    System {
+        /// Where it should be.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// A thread could not be started.
     #[error("cannot start a thread")]
     Thread(#[source] io::Error),
@@ -109,6 +139,7 @@ impl BindError {
             BindError::Listen { .. } => "listen",
             BindError::Protocol(_) => "protocol",
             BindError::Tls(_) => "tls",
+            BindError::System { .. } => "system",
             BindError::Thread(_) => "thread",
         }
     }
@@ -123,30 +154,96 @@ fn hint(error: &io::Error) -> &'static str {
     }
 }
 
+/// Sockets that are open and not served yet: for whoever gives up privileges, or gets its sockets from a
+/// service manager.
+#[derive(Debug, Default)]
+pub struct Sockets {
+    pub(super) datagrams: Vec<UdpSocket>,
+    pub(super) streams: Vec<(Listen, TcpListener)>,
+}
+
+impl Sockets {
+    /// Opens a socket for connections on each address, and for datagrams as many as `threads` on each plain
+    /// one.
+    ///
+    /// # Errors
+    /// [`BindError::Listen`]: none is open then.
+    pub fn open(listen: &[Listen], threads: usize) -> Result<Sockets, BindError> {
+        let mut sockets = Sockets::default();
+        for &listen in listen {
+            let failed = |source| BindError::Listen { listen, source };
+            let stream = stream(listen.address()).map_err(failed)?;
+            // With port 0, UDP takes the port that TCP was given.
+            let address = stream.local_addr().map_err(failed)?;
+            sockets.streams.push((listen.at(address), stream));
+            if let Listen::Plain(_) = listen {
+                for _ in 0..threads.max(1) {
+                    sockets.datagrams.push(datagram(address).map_err(failed)?);
+                }
+            }
+        }
+        Ok(sockets)
+    }
+
+    /// Takes a datagram socket that somebody else has bound.
+    ///
+    /// # Errors
+    /// When the system refuses the options a server needs.
+    pub fn take_datagrams(&mut self, socket: UdpSocket) -> io::Result<()> {
+        let address = socket.local_addr()?;
+        let socket = Socket::from(socket);
+        socket.set_nonblocking(false)?;
+        prepare(&socket, address)?;
+        self.datagrams.push(socket.into());
+        Ok(())
+    }
+
+    /// Takes a listening socket that somebody else has bound, for connections in plain DNS.
+    ///
+    /// # Errors
+    /// When the system refuses the options a server needs.
+    pub fn take_stream(&mut self, listener: TcpListener) -> io::Result<()> {
+        listener.set_nonblocking(true)?;
+        let address = listener.local_addr()?;
+        self.streams.push((Listen::Plain(address), listener));
+        Ok(())
+    }
+
+    /// Where there are sockets.
+    pub fn addresses(&self) -> impl Iterator<Item = Listen> {
+        self.streams.iter().map(|(listen, _)| *listen)
+    }
+}
+
 /// A datagram socket that shares its address with the others of its listener.
-pub(super) fn datagram(address: SocketAddr) -> io::Result<UdpSocket> {
+fn datagram(address: SocketAddr) -> io::Result<UdpSocket> {
     let socket = Socket::new(Domain::for_address(address), Type::DGRAM, Some(IpProtocol::UDP))?;
     socket.set_reuse_port(true)?;
     if address.is_ipv6() {
         socket.set_only_v6(true)?;
     }
+    prepare(&socket, address)?;
+    socket.bind(&address.into())?;
+    Ok(socket.into())
+}
+
+fn prepare(socket: &Socket, address: SocketAddr) -> io::Result<()> {
     // Best effort: bursts wait here; the kernel caps it.
     let _ = socket.set_recv_buffer_size(SOCKET_BUFFER);
     let _ = socket.set_send_buffer_size(SOCKET_BUFFER);
     socket.set_read_timeout(Some(NOTICE))?;
     if address.ip().is_unspecified() {
         if address.is_ipv4() {
-            setsockopt(&socket, sockopt::Ipv4PacketInfo, &true)?;
+            setsockopt(socket, sockopt::Ipv4PacketInfo, &true)?;
         } else {
-            setsockopt(&socket, sockopt::Ipv6RecvPacketInfo, &true)?;
+            setsockopt(socket, sockopt::Ipv6RecvPacketInfo, &true)?;
         }
     }
-    socket.bind(&address.into())?;
-    Ok(socket.into())
+    Ok(())
 }
 
-/// A listening socket for connections. The caller is inside a runtime.
-pub(super) fn stream(address: SocketAddr) -> io::Result<tokio::net::TcpListener> {
+/// A listening socket for connections.
+fn stream(address: SocketAddr) -> io::Result<TcpListener> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(IpProtocol::TCP))?;
     socket.set_reuse_address(true)?;
     if address.is_ipv6() {
@@ -155,7 +252,7 @@ pub(super) fn stream(address: SocketAddr) -> io::Result<tokio::net::TcpListener>
     socket.set_nonblocking(true)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
-    tokio::net::TcpListener::from_std(socket.into())
+    Ok(socket.into())
 }
 
 /// How soon a thread notices that it is to stop.

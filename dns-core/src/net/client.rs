@@ -1,12 +1,14 @@
 //! Looking up in this process, with the cache and the servers of a [`Server`](super::Server).
 
 use std::net::{IpAddr, Ipv4Addr};
+use std::sync::PoisonError;
 
 use thiserror::Error;
 use tokio::sync::{mpsc, oneshot};
 
 use super::clock::Clock;
 use super::reply::{Missed, ReplyTo};
+use super::watch;
 use crate::name::Name;
 use crate::question::{Query, Question};
 use crate::record_type::RecordType;
@@ -19,6 +21,7 @@ pub struct Client {
     pub(super) resolver: Resolver,
     pub(super) clock: Clock,
     pub(super) missed: mpsc::Sender<Missed>,
+    pub(super) system: watch::Shared,
 }
 
 /// The server was stopped.
@@ -52,6 +55,26 @@ impl Client {
             }
         };
         Ok(Lookup::read(&query, &response, cached))
+    }
+
+    /// The addresses of a host as a user writes it: an address, an absolute name, or a short one that the
+    /// search list of the system's configuration completes. Empty when there is none.
+    ///
+    /// # Errors
+    /// Only when the server behind it was stopped.
+    pub async fn lookup_host(&self, host: &str) -> Result<Vec<IpAddr>, Closed> {
+        let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']')).unwrap_or(host);
+        if let Ok(address) = bare.parse() {
+            return Ok(vec![address]);
+        }
+        let system = self.system.read().unwrap_or_else(PoisonError::into_inner).clone();
+        for name in system.candidates(host) {
+            let addresses = self.lookup_ip(&name).await?;
+            if !addresses.is_empty() {
+                return Ok(addresses);
+            }
+        }
+        Ok(Vec::new())
     }
 
     /// The addresses of a host, IPv6 and IPv4 in turn, IPv6 first (RFC 8305 §4).

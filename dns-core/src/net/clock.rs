@@ -1,24 +1,30 @@
-//! The clock of one server: time since it was started, plus a little, so that nothing lies before zero.
+//! The clock of one server: Unix time at its start and what has passed since, so that cookies and snapshots
+//! mean the same on the next host and after a restart, and no step of the wall clock ages an answer.
 
-use std::time::{Duration, Instant};
+use std::time::{Duration, Instant, SystemTime};
 
 /// A monotonic clock that all parts of a server share.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Clock(Instant);
+pub struct Clock {
+    begun: Instant,
+    unix: Duration,
+}
 
 impl Clock {
-    pub(super) fn start() -> Clock {
-        Clock(Instant::now())
+    /// Begins now.
+    pub fn start() -> Clock {
+        let unix = SystemTime::now().duration_since(SystemTime::UNIX_EPOCH).unwrap_or_default();
+        // A host that thinks it is 1970 still has a second before it began.
+        Clock { begun: Instant::now(), unix: unix.max(Duration::from_secs(1)) }
     }
 
-    pub(super) fn now(self) -> Duration {
-        HEAD_START + self.0.elapsed()
+    /// Time since the Unix epoch, as far as the wall clock was right when this one began.
+    pub fn now(self) -> Duration {
+        self.unix + self.begun.elapsed()
     }
 
     /// The instant at which [`now`](Self::now) is `at`.
     pub(super) fn instant(self, at: Duration) -> Instant {
-        self.0 + at.saturating_sub(HEAD_START)
+        self.begun + at.saturating_sub(self.unix)
     }
 }
-
-const HEAD_START: Duration = Duration::from_secs(1);

@@ -16,6 +16,8 @@ use tokio::sync::mpsc;
 
 use super::clock::Clock;
 use super::reply::{Missed, ReplyTo};
+#[cfg(feature = "zones")]
+use crate::primary::Primary;
 use crate::resolve::{Resolver, Served, Transport};
 
 /// One thread's share of a listener.
@@ -28,6 +30,8 @@ pub(super) struct DatagramLoop {
     pub(super) missed: mpsc::Sender<Missed>,
     pub(super) stop: Arc<AtomicBool>,
     pub(super) overloaded: Arc<AtomicU64>,
+    #[cfg(feature = "zones")]
+    pub(super) authority: Option<super::Authority>,
 }
 
 /// Who sent what.
@@ -61,11 +65,19 @@ impl DatagramLoop {
                 let Some(sender) = senders[index] else { continue };
                 let (query, out) = (&queries[index][..sender.len], &mut answers[index]);
                 let (client, transport) = (sender.client.ip(), Transport::Datagram);
+                #[cfg(feature = "zones")]
+                if let Some(authority) = self.authority.as_ref().filter(|_| Primary::wants(query)) {
+                    let reply = authority.answer(now, client, query, transport);
+                    lengths[index] = put(reply, out);
+                    continue;
+                }
                 match self.resolver.serve(now, client, query, transport, out) {
                     Served::Answer { len, prefetch } => {
                         lengths[index] = len;
                         if prefetch {
-                            let _ = self.missed.try_send(Missed::Refresh { query: query.into() });
+                            let _ = self
+                                .missed
+                                .try_send(Missed::Refresh { query: query.into(), client });
                         }
                     }
                     Served::Ask => self.miss(query, sender),
@@ -157,6 +169,15 @@ impl DatagramLoop {
             self.overloaded.fetch_add(1, Ordering::Relaxed);
         }
     }
+}
+
+/// Copies the one message of a reply to a datagram into `out`; its length, 0 when there is none.
+#[cfg(feature = "zones")]
+fn put(mut reply: crate::primary::Reply, out: &mut [u8]) -> usize {
+    let message = reply.next_message(super::replicate::wall()).unwrap_or_default();
+    let Some(room) = out.get_mut(..message.len()) else { return 0 };
+    room.copy_from_slice(&message);
+    message.len()
 }
 
 /// Sends one datagram, from the address `from` when the socket is bound to all.

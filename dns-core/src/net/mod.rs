@@ -7,13 +7,26 @@
 mod clock;
 mod reply;
 mod datagram;
+mod watch;
+mod bind;
 mod stream;
+#[cfg(feature = "https")]
+mod https;
 mod asked;
 mod asking;
-mod bind;
+#[cfg(feature = "zones")]
+mod replicate;
 mod client;
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+mod connector;
+mod accept;
 mod server;
 
-pub use bind::{BindError, Listen, ListenError};
+pub use bind::{BindError, Listen, ListenError, Sockets};
 pub use client::{Client, Closed};
+pub use clock::Clock;
+#[cfg(any(feature = "hyper", feature = "reqwest"))]
+pub use connector::HostError;
+#[cfg(feature = "zones")]
+pub use replicate::{Authority, Replica, Replication};
 pub use server::{Server, ServerConfig, Status};

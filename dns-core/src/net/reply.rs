@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::datagram::send_one;
 use crate::resolve::Transport;
+use crate::upstream::Upstream;
 
 /// The way back to a client.
 #[derive(Debug)]
@@ -43,5 +44,7 @@ pub(super) enum Missed {
     /// Somebody waits.
     Query { query: Box<[u8]>, client: IpAddr, transport: Transport, to: ReplyTo },
     /// Nobody does: an answer in use is about to expire.
-    Refresh { query: Box<[u8]> },
+    Refresh { query: Box<[u8]>, client: IpAddr },
+    /// Others are to be asked from now on.
+    Servers(Vec<Upstream>),
 }

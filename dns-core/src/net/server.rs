@@ -1,26 +1,32 @@
 //! A server: listeners, threads and the task behind them, from start to graceful stop.
 
-use std::net::{IpAddr, SocketAddr};
+use std::net::UdpSocket;
+use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
-use tokio::sync::{Semaphore, mpsc, oneshot, watch};
+use tokio::sync::{Semaphore, mpsc, oneshot, watch as flag};
 use tokio::task::JoinSet;
 
+use super::accept::{Acceptor, accept};
 use super::asked::{TlsClient, Ways, is_spoken};
 use super::asking::Asking;
-use super::bind::{self, BindError, Listen};
+use super::bind::{BindError, Listen, Sockets};
 use super::client::Client;
 use super::clock::Clock;
 use super::datagram::DatagramLoop;
+#[cfg(feature = "zones")]
+use super::replicate::Authority;
 use super::reply::{Missed, ReplyTo};
-use super::stream::{self, StreamDesk};
+use super::stream::StreamDesk;
+use super::watch;
 use crate::forward::{Asked, ForwardConfig, Forwarder};
 use crate::miss::{MissConfig, MissStats, Misses};
 use crate::resolve::Resolver;
+use crate::system::SystemConfig;
 use crate::upstream::{Availability, Upstream};
 
 /// What a server listens on and whom it asks.
@@ -33,6 +39,8 @@ pub struct ServerConfig {
     pub threads: usize,
     /// Whom to ask.
     pub upstreams: Vec<Upstream>,
+    /// Asks the servers of this resolv.conf(5) as well, and reads it again when it changes. Default: none.
+    pub system: Option<PathBuf>,
     /// How they are asked.
     pub forward: ForwardConfig,
     /// How long clients wait.
@@ -41,6 +49,11 @@ pub struct ServerConfig {
     pub max_connections: usize,
     /// How long a connection may say nothing. Default 10 s (RFC 7766 §6.2.3 wants seconds).
     pub idle: Duration,
+    /// Who answers transfers, notices and signed queries. Default: they are refused.
+    #[cfg(feature = "zones")]
+    pub authority: Option<Authority>,
+    /// The clock, when others have to share it. Default: one that begins with the server.
+    pub clock: Clock,
     /// TLS towards clients.
     #[cfg(feature = "tls")]
     pub tls_server: Option<Arc<rustls::ServerConfig>>,
@@ -55,15 +68,35 @@ impl Default for ServerConfig {
             listen: Vec::new(),
             threads: 1,
             upstreams: Vec::new(),
+            system: None,
             forward: ForwardConfig::default(),
             miss: MissConfig::default(),
             max_connections: 1_000,
             idle: Duration::from_secs(10),
+            #[cfg(feature = "zones")]
+            authority: None,
+            clock: Clock::start(),
             #[cfg(feature = "tls")]
             tls_server: None,
             #[cfg(feature = "tls")]
             tls_client: None,
         }
+    }
+}
+
+impl ServerConfig {
+    /// Takes the servers, and the bounds where they are as they were, from the system's configuration.
+    fn read_system(&mut self) -> Result<watch::Shared, BindError> {
+        let mut system = SystemConfig::default();
+        if let Some(path) = &self.system {
+            let failed = |source| BindError::System { path: path.clone(), source };
+            system = watch::read(path).map_err(failed)?;
+            self.upstreams.extend(system.servers.iter().cloned());
+            if self.forward == ForwardConfig::default() {
+                self.forward = system.forward();
+            }
+        }
+        Ok(Arc::new(RwLock::new(system)))
     }
 }
 
@@ -101,9 +134,11 @@ pub struct Server {
     client: Client,
     addresses: Vec<Listen>,
     stop: Arc<AtomicBool>,
-    closing: watch::Sender<bool>,
+    closing: flag::Sender<bool>,
     threads: Vec<JoinHandle<std::io::Result<()>>>,
     listeners: JoinSet<()>,
+    /// Ended with the server, wherever it is.
+    watching: JoinSet<()>,
     asking: Option<(oneshot::Sender<()>, tokio::task::JoinHandle<()>)>,
     status: Arc<Mutex<Status>>,
     overloaded: Arc<AtomicU64>,
@@ -115,13 +150,32 @@ impl Server {
     /// # Errors
     /// [`BindError`]; nothing is served then.
     pub fn start(resolver: Resolver, config: ServerConfig) -> Result<Server, BindError> {
+        let sockets = Sockets::open(&config.listen, config.threads)?;
+        Server::start_on(resolver, config, sockets)
+    }
+
+    /// The same on sockets that are open already; `config.listen` and `config.threads` do not count then.
+    ///
+    /// # Errors
+    /// [`BindError`]; nothing is served then.
+    pub fn start_on(
+        resolver: Resolver,
+        mut config: ServerConfig,
+        sockets: Sockets,
+    ) -> Result<Server, BindError> {
+        let system = config.read_system()?;
         if let Some(unspoken) = config.upstreams.iter().find(|u| !is_spoken(u.protocol)) {
             return Err(BindError::Protocol(unspoken.clone()));
         }
-        let clock = Clock::start();
+        let clock = config.clock;
         let (missed, missed_by) = mpsc::channel(MOST_MISSED);
-        let (closing, closed) = watch::channel(false);
-        let client = Client { resolver: resolver.clone(), clock, missed: missed.clone() };
+        let (closing, closed) = flag::channel(false);
+        let client = Client {
+            resolver: resolver.clone(),
+            clock,
+            missed: missed.clone(),
+            system: Arc::clone(&system),
+        };
         let mut server = Server {
             client,
             addresses: Vec::new(),
@@ -129,55 +183,58 @@ impl Server {
             closing,
             threads: Vec::new(),
             listeners: JoinSet::new(),
+            watching: JoinSet::new(),
             asking: None,
             status: Arc::default(),
             overloaded: Arc::default(),
         };
         let idle = config.idle;
-        let desk = StreamDesk { resolver: resolver.clone(), clock, missed, idle };
+        let desk = StreamDesk {
+            resolver: resolver.clone(),
+            clock,
+            missed,
+            idle,
+            #[cfg(feature = "zones")]
+            authority: config.authority.clone(),
+        };
         let desk = Arc::new(desk);
         let connections = Arc::new(Semaphore::new(config.max_connections));
-        for &listen in &config.listen {
+        for (listen, listener) in sockets.streams {
             let failed = |source| BindError::Listen { listen, source };
-            let mut address = listen.address();
-            let listener = bind::stream(address).map_err(failed)?;
-            // With port 0, UDP takes the port that TCP was given.
-            address = listener.local_addr().map_err(failed)?;
-            let acceptor = match listen {
-                Listen::Plain(_) => {
-                    for _ in 0..config.threads.max(1) {
-                        server.serve_datagrams(address, &resolver, clock).map_err(failed)?;
-                    }
-                    Acceptor::Plain
-                }
-                Listen::Tls(_) => Acceptor::tls(&config).ok_or(BindError::Tls(listen))?,
-            };
-            server.addresses.push(match listen {
-                Listen::Plain(_) => Listen::Plain(address),
-                Listen::Tls(_) => Listen::Tls(address),
-            });
+            let acceptor = Acceptor::new(listen, &config).ok_or(BindError::Tls(listen))?;
+            let listener = TcpListener::from_std(listener).map_err(failed)?;
+            server.addresses.push(listen);
             let (desk, connections) = (Arc::clone(&desk), Arc::clone(&connections));
             server.listeners.spawn(accept(listener, acceptor, desk, connections, closed.clone()));
         }
+        for socket in sockets.datagrams {
+            server.serve_datagrams(socket, &resolver, &config).map_err(BindError::Thread)?;
+        }
         drop(desk);
+        if let Some(path) = config.system.clone() {
+            server.watching.spawn(watch::watch(path, system, server.client.missed.downgrade()));
+        }
         server.ask(resolver, config, clock, missed_by);
         Ok(server)
     }
 
     fn serve_datagrams(
         &mut self,
-        address: SocketAddr,
+        socket: UdpSocket,
         resolver: &Resolver,
-        clock: Clock,
+        config: &ServerConfig,
     ) -> std::io::Result<()> {
+        let address = socket.local_addr()?;
         let work = DatagramLoop {
-            socket: Arc::new(bind::datagram(address)?),
+            socket: Arc::new(socket),
             wildcard: address.ip().is_unspecified(),
             resolver: resolver.clone(),
-            clock,
+            clock: config.clock,
             missed: self.client.missed.clone(),
             stop: Arc::clone(&self.stop),
             overloaded: Arc::clone(&self.overloaded),
+            #[cfg(feature = "zones")]
+            authority: config.authority.clone(),
         };
         let named = std::thread::Builder::new().name(format!("dns {address}"));
         self.threads.push(named.spawn(move || work.run())?);
@@ -196,13 +253,26 @@ impl Server {
             #[cfg(feature = "tls")]
             config: config.tls_client,
         };
-        let asked = Ways::new(&config.upstreams, &tls, &hear);
+        let asked = Ways::new(tls, hear);
         let forwarder = Forwarder::new(config.forward, config.upstreams, random());
         let misses = Misses::new(resolver, forwarder, config.miss);
         let status = Arc::clone(&self.status);
         let (close, closing) = oneshot::channel();
         let asking = Asking { misses, asked, clock, missed, heard, status, closing };
         self.asking = Some((close, tokio::spawn(asking.run())));
+    }
+
+    /// Asks these servers from now on; what is on its way is waited for.
+    ///
+    /// # Errors
+    /// One that speaks what this build does not: nothing changes then.
+    pub async fn set_upstreams(&self, upstreams: Vec<Upstream>) -> Result<(), BindError> {
+        if let Some(unspoken) = upstreams.iter().find(|u| !is_spoken(u.protocol)) {
+            return Err(BindError::Protocol(unspoken.clone()));
+        }
+        // Nobody there any more: the server is about to stop.
+        let _ = self.client.missed.send(Missed::Servers(upstreams)).await;
+        Ok(())
     }
 
     /// Where it listens: with the ports the system chose.
@@ -252,81 +322,6 @@ impl Drop for Server {
     }
 }
 
-#[derive(Clone)]
-enum Acceptor {
-    Plain,
-    #[cfg(feature = "tls")]
-    Tls(tokio_rustls::TlsAcceptor),
-}
-
-impl Acceptor {
-    #[cfg(feature = "tls")]
-    fn tls(config: &ServerConfig) -> Option<Acceptor> {
-        config.tls_server.clone().map(|config| Acceptor::Tls(config.into()))
-    }
-
-    #[cfg(not(feature = "tls"))]
-    fn tls(_: &ServerConfig) -> Option<Acceptor> {
-        None
-    }
-}
-
-async fn accept(
-    listener: TcpListener,
-    acceptor: Acceptor,
-    desk: Arc<StreamDesk>,
-    connections: Arc<Semaphore>,
-    mut closing: watch::Receiver<bool>,
-) {
-    let mut serving = JoinSet::new();
-    loop {
-        // Nobody is let in while the house is full: the backlog waits.
-        let room = Arc::clone(&connections).acquire_owned();
-        let (stream, client) = tokio::select! {
-            _ = closing.changed() => break,
-            Some(_) = serving.join_next() => continue,
-            accepted = async { (room.await, listener.accept().await) } => match accepted {
-                (Ok(room), Ok((stream, client))) => ((stream, room), client.ip()),
-                (_, Ok(_)) => break,
-                (_, Err(error)) => {
-                    // Out of descriptors, most likely: it passes.
-                    tracing::warn!(%error, "cannot accept a connection");
-                    tokio::time::sleep(Duration::from_millis(100)).await;
-                    continue;
-                }
-            },
-        };
-        let ((stream, room), acceptor, desk) = (stream, acceptor.clone(), Arc::clone(&desk));
-        serving.spawn(async move {
-            let _room = room;
-            if let Err(error) = converse(stream, client, acceptor, desk).await {
-                tracing::debug!(client.address = %client, %error, "a connection ended");
-            }
-        });
-    }
-    drop(listener);
-    // Who is connected may finish what is on its way; idle ones do not hold the stop up.
-    let _ =
-        tokio::time::timeout(DRAIN, async { while serving.join_next().await.is_some() {} }).await;
-}
-
-async fn converse(
-    stream: tokio::net::TcpStream,
-    client: IpAddr,
-    acceptor: Acceptor,
-    desk: Arc<StreamDesk>,
-) -> std::io::Result<()> {
-    stream.set_nodelay(true)?;
-    match acceptor {
-        Acceptor::Plain => stream::serve(stream, client, desk).await,
-        #[cfg(feature = "tls")]
-        Acceptor::Tls(acceptor) => {
-            let stream = tokio::time::timeout(desk.idle, acceptor.accept(stream)).await??;
-            stream::serve(stream, client, desk).await
-        }
-    }
-}
-
 /// Random words from the system, some at a time. Where it has none left to give, nothing may be asked:
 /// ids that can be guessed let anybody answer.
 fn random() -> impl FnMut() -> u64 + Send {
@@ -343,5 +338,3 @@ fn random() -> impl FnMut() -> u64 + Send {
 
 /// Queries between the listeners and the asking task.
 const MOST_MISSED: usize = 4_096;
-/// How long connections may take to end when the server stops.
-const DRAIN: Duration = Duration::from_secs(2);

@@ -12,17 +12,25 @@ use tokio::time::timeout;
 
 use super::clock::Clock;
 use super::reply::{Missed, ReplyTo};
+#[cfg(feature = "zones")]
+use crate::primary::Primary;
 use crate::resolve::{Resolver, Served, Transport};
 
 /// Serves one connection until it ends, says nothing for `idle`, or stops reading its answers.
-pub(super) async fn serve<S>(stream: S, client: IpAddr, desk: Arc<StreamDesk>) -> io::Result<()>
+pub(super) async fn serve<S>(
+    stream: S,
+    client: IpAddr,
+    transport: Transport,
+    desk: Arc<StreamDesk>,
+) -> io::Result<()>
 where
     S: AsyncRead + AsyncWrite + Send + 'static,
 {
     let (reader, writer) = split(stream);
     let (answers, to_write) = mpsc::channel(MOST_IN_FLIGHT);
     // The writer ends when nobody holds `answers` any more: neither the reader nor a query on its way.
-    tokio::try_join!(read(reader, client, &desk, answers), write(writer, to_write, desk.idle))?;
+    let asker = (client, transport);
+    tokio::try_join!(read(reader, asker, &desk, answers), write(writer, to_write, desk.idle))?;
     Ok(())
 }
 
@@ -33,11 +41,13 @@ pub(super) struct StreamDesk {
     pub(super) clock: Clock,
     pub(super) missed: mpsc::Sender<Missed>,
     pub(super) idle: Duration,
+    #[cfg(feature = "zones")]
+    pub(super) authority: Option<super::Authority>,
 }
 
 async fn read<S>(
     mut reader: ReadHalf<S>,
-    client: IpAddr,
+    (client, transport): (IpAddr, Transport),
     desk: &StreamDesk,
     answers: mpsc::Sender<Vec<u8>>,
 ) -> io::Result<()>
@@ -60,22 +70,34 @@ where
             return Err(io::ErrorKind::InvalidData.into());
         };
         timeout(desk.idle, reader.read_exact(query)).await??;
+        #[cfg(feature = "zones")]
+        if let Some(authority) = desk.authority.as_ref().filter(|_| Primary::wants(query)) {
+            let now = desk.clock.now();
+            let mut reply = authority.answer(now, client, query, transport);
+            // Waits for room: one message of a zone after another.
+            while let Some(message) = reply.next_message(super::replicate::wall()) {
+                if answers.send(message).await.is_err() {
+                    return Ok(());
+                }
+            }
+            continue;
+        }
         // Waits for room: a client that does not read its answers is not read either.
         let Ok(room) = answers.reserve().await else { return Ok(()) };
         let now = desk.clock.now();
-        match desk.resolver.serve(now, client, query, Transport::Stream, &mut out) {
+        match desk.resolver.serve(now, client, query, transport, &mut out) {
             Served::Answer { len, prefetch } => {
                 if len > 0 {
                     room.send(out[..len].to_vec());
                 }
                 if prefetch {
-                    let _ = desk.missed.try_send(Missed::Refresh { query: (&*query).into() });
+                    let _ =
+                        desk.missed.try_send(Missed::Refresh { query: (&*query).into(), client });
                 }
             }
             Served::Ask => {
                 drop(room);
                 let (query, to) = ((&*query).into(), ReplyTo::Stream(answers.clone()));
-                let transport = Transport::Stream;
                 let missed = Missed::Query { query, client, transport, to };
                 if desk.missed.send(missed).await.is_err() {
                     return Ok(());
@@ -109,4 +131,4 @@ where
 /// Answers on their way on one connection.
 const MOST_IN_FLIGHT: usize = 100;
 /// A query has one name and options; TSIG and UPDATE make larger ones, which are not for us.
-const LARGEST_QUERY: usize = 8 << 10;
+pub(super) const LARGEST_QUERY: usize = 8 << 10;

@@ -38,6 +38,8 @@ pub struct Explanation {
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Layer {
+    /// The overlay, as this site (or network) sees it; `None`: as everybody does who is of no site.
+    Overlay(Option<String>),
     /// Our zone with this origin.
     Zone(Name),
     /// A name the RFCs reserve, below this origin.
@@ -90,8 +92,8 @@ impl Resolver {
         rtype: RecordType,
         client: IpAddr,
     ) -> Result<Explanation, NameError> {
-        let (name, view): (Name, View) = (name.parse()?, View::default());
         let shared = &self.shared;
+        let (name, view): (Name, View) = (name.parse()?, shared.view_of(client));
         let query = Query::ask(&name, rtype);
         let refused = |layer| {
             let (name, outcome, cache) = (name.clone(), Outcome::Refused, CacheState::Absent);
@@ -103,9 +105,10 @@ impl Resolver {
         if super::serve::screen_question(&query).is_some() {
             return Ok(refused(Layer::Question));
         }
-        let zones = shared.zones();
-        let local = shared.layer(&zones, name.folded().as_wire(), rtype);
+        let ours = shared.ours();
+        let local = shared.layer(&ours, view, name.folded().as_wire(), rtype);
         let layer = match local {
+            Some((_, Source::Overlay)) => Layer::Overlay(ours.views.name_of(view)),
             Some((zone, Source::Zone)) => Layer::Zone(zone.origin().clone()),
             Some((zone, _)) => Layer::Special(zone.origin().clone()),
             None => Layer::Injected,
@@ -121,7 +124,7 @@ impl Resolver {
                 (cache, entry.kind().into(), records(&entry, now))
             }
             Hit::Miss => {
-                match (shared.local(&zones, &query), shared.policy.private_suffix(&name)) {
+                match (shared.local(&ours, view, &query), shared.policy.private_suffix(&name)) {
                     (Ok((answer, _)), _) => {
                         (CacheState::Absent, answer.kind().into(), answer.records(Aging::Fixed))
                     }
@@ -161,6 +164,8 @@ impl fmt::Display for Layer {
     /// Completes "because".
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
+            Layer::Overlay(None) => f.write_str("the overlay has the name for everybody"),
+            Layer::Overlay(Some(site)) => write!(f, "the overlay has the name, seen from {site}"),
             Layer::Zone(origin) => write!(f, "the zone {origin} is the longest match here"),
             Layer::Special(origin) => write!(f, "{origin} is reserved and answered locally"),
             Layer::Injected => f.write_str("an answer was put in from outside"),

@@ -8,11 +8,11 @@ use super::{Resolver, STALE_TTL};
 #[cfg(feature = "server")]
 use crate::answer::Answer;
 use crate::answer::{Kind, Record};
-use crate::cache::Source;
+use crate::cache::{Hit, Source};
 #[cfg(feature = "server")]
 use crate::message::Rcode;
 use crate::name::{Name, NameError};
-use crate::question::{Query, View};
+use crate::question::{Key, Query, View};
 use crate::rdata::RData;
 use crate::record_type::RecordType;
 
@@ -135,6 +135,24 @@ impl Resolver {
         self.lookup_name(now, Name::reverse(address), RecordType::PTR)
     }
 
+    /// The addresses of `name` that are in the cache and fresh, of type A or AAAA; `None` when they are not:
+    /// then [`lookup_name`](Self::lookup_name) says more. The short way for callers who ask for the same
+    /// hosts again and again: one allocation, for the list.
+    pub fn cached_addresses(
+        &self,
+        now: Duration,
+        name: &Name,
+        rtype: RecordType,
+    ) -> Option<Vec<IpAddr>> {
+        let key = Key::new(&Query::ask(name, rtype), View::default());
+        match self.shared.cache.lookup(now, &key) {
+            Hit::Fresh(entry) if entry.answer().addresses().len() > 0 => {
+                Some(entry.answer().addresses().collect())
+            }
+            _ => None,
+        }
+    }
+
     /// Looks up a name that has been read already.
     pub fn lookup_name(&self, now: Duration, name: Name, rtype: RecordType) -> Lookup {
         let query = Query::ask(&name, rtype);
@@ -160,7 +178,7 @@ impl From<super::Unanswered> for Outcome {
     fn from(why: super::Unanswered) -> Outcome {
         match why {
             super::Unanswered::Unknown => Outcome::Refused,
-            super::Unanswered::TooLarge | super::Unanswered::Ask(_) => Outcome::Failed,
+            super::Unanswered::TooLarge | super::Unanswered::Ask(..) => Outcome::Failed,
         }
     }
 }

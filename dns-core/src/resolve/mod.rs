@@ -1,31 +1,40 @@
 //! All of it together: zones and cache behind one handle that threads share.
 
 mod build;
+mod chase;
+mod envelope;
 mod explain;
 mod lookup;
 mod serve;
 mod slow;
+mod warm;
+mod zones;
 
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::net::IpAddr;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use thiserror::Error;
 
 pub use build::ResolverBuilder;
+pub(crate) use chase::Settled;
 pub use explain::{CacheState, Explanation, Layer};
 pub use lookup::{Lookup, Outcome};
 pub use serve::{Served, Transport};
 
 use crate::answer::{Answer, AnswerError};
 use crate::cache::{Cache, CacheStats, Entry, Hit, Lifetime, Source};
+use crate::cookie::{CookieSecret, Cookies};
 use crate::forward::Outbound;
+use crate::limit::Limits;
 use crate::name::{Name, is_under};
+use crate::overlay::{Overlay, Views};
 use crate::policy::Policy;
 use crate::question::{Key, Query, Question, View};
 use crate::record_type::RecordType;
 use crate::ttl::Ttl;
-use crate::zone::{Zone, ZoneSet, respond};
+use crate::zone::{Zone, ZoneSet};
 
 /// A resolver. Cloning shares it; every method takes `&self`.
 #[derive(Clone, Debug)]
@@ -36,17 +45,30 @@ pub struct Resolver {
 #[derive(Debug)]
 struct Shared {
     cache: Cache,
-    /// Our zones. Answers from them are put into the cache under this lock held for reading, so that none
+    /// What is ours. Answers from it are put into the cache under this lock held for reading, so that none
     /// can slip in behind a replacement's purge.
-    zones: RwLock<ZoneSet>,
+    ours: RwLock<Ours>,
+    /// Whether all clients see the same.
+    one_view: AtomicBool,
     special: ZoneSet,
     policy: Policy,
+    limits: Limits,
+    cookies: RwLock<Option<Cookies>>,
+    nsid: Vec<u8>,
+    in_order: bool,
     udp_payload: u16,
     /// Whether others are asked for what is not known here.
     forwards: bool,
     refused: AtomicU64,
     slow: AtomicU64,
     dropped: AtomicU64,
+}
+
+/// What is answered here.
+#[derive(Debug)]
+struct Ours {
+    zones: ZoneSet,
+    views: Views,
 }
 
 /// Counts since the start.
@@ -61,6 +83,8 @@ pub struct Stats {
     pub slow: u64,
     /// Datagrams not answered at all: no queries.
     pub dropped: u64,
+    /// Queries and answers above a rate limit.
+    pub limited: u64,
 }
 
 /// Why an answer from outside was not taken.
@@ -108,8 +132,9 @@ enum Unanswered {
     Unknown,
     /// The records do not fit a message.
     TooLarge,
-    /// Others have to be asked; until then, or if they fail, there may be an expired answer.
-    Ask(Option<Arc<Entry>>),
+    /// Others have to be asked, sometimes for another name; until then, or if they fail, there may be an
+    /// expired answer.
+    Ask(Option<Outbound>, Option<Arc<Entry>>),
 }
 
 impl Resolver {
@@ -118,26 +143,25 @@ impl Resolver {
         ResolverBuilder::default()
     }
 
-    /// Adds `zone`, or puts it in the place of the one with its origin. When this returns, no answer of
-    /// the old one is given any more. Looks at every cached answer.
-    pub fn put_zone(&self, zone: Zone) {
-        let origin = zone.origin().clone();
-        let mut zones = self.shared.zones_mut();
-        zones.put(zone);
-        self.shared.purge_behind(&origin);
+    /// Puts `overlay` in the place of the one before. When this returns, no answer of the old one is given
+    /// any more. Looks at every cached answer.
+    pub fn put_overlay(&self, overlay: &Overlay) {
+        let views = Views::of(overlay);
+        let mut ours = self.shared.ours_mut();
+        let same = ours.views.same_networks(&views);
+        self.shared.one_view.store(views.are_one(), Ordering::Relaxed);
+        ours.views = views;
+        // Names that were asked of others may be ours now; and views may have other numbers.
+        self.shared
+            .cache
+            .purge_where(|name, entry| !same || entry.is_local() || ours.views.holds(name));
     }
 
-    /// Takes the zone at `origin` away; `false` when there is none.
-    pub fn remove_zone(&self, origin: &Name) -> bool {
-        let mut zones = self.shared.zones_mut();
-        let removed = zones.remove(origin).is_some();
-        self.shared.purge_behind(origin);
-        removed
-    }
-
-    /// The origins of the zones, in no order.
-    pub fn zones(&self) -> Vec<Name> {
-        self.shared.zones().origins().cloned().collect()
+    /// Changes what cookies are made with; those of the secret before are still taken.
+    pub fn rotate_cookies(&self, secret: CookieSecret) {
+        let mut cookies = self.shared.cookies.write().unwrap_or_else(PoisonError::into_inner);
+        let previous = cookies.map(|cookies| cookies.current);
+        *cookies = Some(Cookies { current: secret, previous });
     }
 
     /// Takes an answer to `query` that was had elsewhere, to be given until its TTL is over and stale for a
@@ -171,8 +195,8 @@ impl Resolver {
         let lifetime = self.shared.cache.lifetime(&answer).ok_or(InjectError::Uncacheable)?;
         let name = Name::from_wire(query.name).map_err(|_| InjectError::OtherQuestion)?;
         // Held until the answer is in: a zone that comes now purges it.
-        let zones = self.shared.zones();
-        if self.shared.layer(&zones, name.folded().as_wire(), query.rtype).is_some()
+        let ours = self.shared.ours();
+        if self.shared.layer(&ours, view, name.folded().as_wire(), query.rtype).is_some()
             || self.shared.policy.private_suffix(&name).is_some()
         {
             return Err(InjectError::Local);
@@ -193,12 +217,13 @@ impl Resolver {
             refused: shared.refused.load(Ordering::Relaxed),
             slow: shared.slow.load(Ordering::Relaxed),
             dropped: shared.dropped.load(Ordering::Relaxed),
+            limited: shared.limits.limited(),
         }
     }
 }
 
 impl Shared {
-    /// Cache first; on a miss the zones, whose answer then is in the cache. A hit does not allocate.
+    /// Cache first; on a miss what is known here, whose answer then is in the cache. A hit does not allocate.
     fn resolve(
         &self,
         now: Duration,
@@ -206,32 +231,50 @@ impl Shared {
         view: View,
     ) -> Result<Resolved, Unanswered> {
         let key = Key::new(query, view);
-        match self.cache.lookup(now, &key) {
+        let stale = match self.cache.lookup(now, &key) {
             Hit::Fresh(entry) => {
                 let prefetch = self.forwards && entry.claims_prefetch(now);
-                Ok(Resolved { entry, cached: true, prefetch })
+                return Ok(Resolved { entry, cached: true, prefetch });
             }
             Hit::Stale(entry) => {
-                if self.may_ask(query) && !entry.refresh_is_futile(now) {
-                    return Err(Unanswered::Ask(Some(entry)));
+                let waits = self.may_ask(query) && !entry.refresh_is_futile(now);
+                if !waits {
+                    return Ok(Resolved { entry, cached: true, prefetch: false });
                 }
-                Ok(Resolved { entry, cached: true, prefetch: false })
+                if entry.source() != Source::Chased {
+                    return Err(Unanswered::Ask(None, Some(entry)));
+                }
+                Some(entry)
             }
-            Hit::Miss => {
-                let zones = self.zones();
-                let (answer, source) = match self.local(&zones, query) {
-                    Err(Unanswered::Unknown) if self.may_ask(query) && !self.is_private(query) => {
-                        return Err(Unanswered::Ask(None));
-                    }
-                    other => other?,
-                };
+            Hit::Miss => None,
+        };
+        let ours = self.ours();
+        match self.local(&ours, view, query) {
+            Err(Unanswered::Unknown) if self.may_ask(query) && !self.is_private(query) => {
+                Err(Unanswered::Ask(None, stale))
+            }
+            Ok((answer, _))
+                if self.may_ask(query) && self.loose_end(&ours, view, query, &answer).is_some() =>
+            {
+                let composed =
+                    self.compose(now, &ours, view, query, &[]).map_err(|why| match why {
+                        Unanswered::Ask(missing, _) => Unanswered::Ask(missing, stale),
+                        other => other,
+                    })?;
+                match self.keep(now, &ours, view, query, composed) {
+                    Ok(entry) => Ok(Resolved { entry, cached: false, prefetch: false }),
+                    Err(_) => Err(Unanswered::TooLarge),
+                }
+            }
+            other => {
+                let (answer, source) = other?;
                 let entry = self.cache.insert(now, &key, answer, source, Lifetime::Fixed);
                 Ok(Resolved { entry, cached: false, prefetch: false })
             }
         }
     }
 
-    /// The same when nobody can be asked: an expired answer is the best there is.
+    /// The same when nobody can be asked: an expired answer, or the alias alone, is the best there is.
     fn resolve_alone(
         &self,
         now: Duration,
@@ -239,12 +282,27 @@ impl Shared {
         view: View,
     ) -> Result<Resolved, Unanswered> {
         match self.resolve(now, query, view) {
-            Err(Unanswered::Ask(Some(entry))) => {
+            Err(Unanswered::Ask(_, Some(entry))) => {
                 Ok(Resolved { entry, cached: true, prefetch: false })
             }
-            Err(Unanswered::Ask(None)) => Err(Unanswered::Unknown),
+            Err(Unanswered::Ask(_, None)) => self.resolve_zones(now, query, view),
             other => other,
         }
+    }
+
+    /// Out of our zones and from nowhere else, for those who may not have more.
+    fn resolve_zones(
+        &self,
+        now: Duration,
+        query: &Query<'_>,
+        view: View,
+    ) -> Result<Resolved, Unanswered> {
+        if self.is_private(query) {
+            return Err(Unanswered::Unknown);
+        }
+        let (answer, source) = self.local(&self.ours(), view, query)?;
+        let entry = Arc::new(Entry::new(now, answer, source, Lifetime::Fixed));
+        Ok(Resolved { entry, cached: false, prefetch: false })
     }
 
     /// Whether others may be asked at all. The one place that says so for a name is
@@ -257,51 +315,61 @@ impl Shared {
         self.policy.private.iter().any(|suffix| is_under(query.name, suffix.as_wire()))
     }
 
-    /// The question as it may go to others; `None` for what is answered here only: names in our zones,
-    /// special names, private suffixes. Nothing else makes an [`Outbound`].
-    fn outbound(&self, query: &Query<'_>) -> Option<Outbound> {
+    /// The question as it may go to others; `None` for what is answered here only: names of ours, special
+    /// names, private suffixes. For an alias of ours, the name that it leads to out there.
+    fn outbound(&self, now: Duration, query: &Query<'_>, view: View) -> Option<Outbound> {
+        if !self.forwards {
+            return None;
+        }
         let question = Question::of(query)?;
-        let zones = self.zones();
-        let ours = self.layer(&zones, question.name().as_wire(), query.rtype).is_some();
+        let ours = self.ours();
+        if self.layer(&ours, view, question.name().as_wire(), query.rtype).is_some() {
+            return match self.compose(now, &ours, view, query, &[]) {
+                Err(Unanswered::Ask(missing, _)) => missing,
+                _ => None,
+            };
+        }
         let private = self.policy.private_suffix(question.name()).is_some();
-        (self.forwards && !ours && !private).then(|| Outbound::vetted(question))
+        (!private).then(|| Outbound::vetted(question))
     }
 
-    /// The answer of our zones, then of the special names.
-    fn local(&self, zones: &ZoneSet, query: &Query<'_>) -> Result<(Answer, Source), Unanswered> {
-        let folded = query.name.to_ascii_lowercase();
-        let (_, source) = self.layer(zones, &folded, query.rtype).ok_or(Unanswered::Unknown)?;
-        let zone_of = |name: &[u8], rtype| self.layer(zones, name, rtype).map(|(zone, _)| zone);
-        let answer = respond(zone_of, query.name, query.rtype).ok_or(Unanswered::Unknown)?;
-        Ok((answer.map_err(|_| Unanswered::TooLarge)?, source))
-    }
-
-    /// Which zone answers: ours before the special ones, however short its origin: RFC 6303 serves
-    /// those unless configured otherwise.
+    /// Which zone answers: the overlay's, ours, then the special ones; ours however short its origin, since
+    /// RFC 6303 serves those unless configured otherwise.
     fn layer<'z>(
         &'z self,
-        zones: &'z ZoneSet,
+        ours: &'z Ours,
+        view: View,
         folded: &[u8],
         rtype: RecordType,
     ) -> Option<(&'z Zone, Source)> {
-        let ours = zones.find(folded, rtype).map(|zone| (zone, Source::Zone));
-        ours.or_else(|| self.special.find(folded, rtype).map(|zone| (zone, Source::Special)))
+        let overlay = || ours.views.find(view, folded).map(|zone| (zone, Source::Overlay));
+        let zone = || ours.zones.find(folded, rtype).map(|zone| (zone, Source::Zone));
+        let special = || self.special.find(folded, rtype).map(|zone| (zone, Source::Special));
+        overlay().or_else(zone).or_else(special)
     }
 
     /// Forgets what a change at `origin` may have made wrong: all local answers, since aliases lead from
     /// zone to zone, and everything under it. The caller holds the zones' lock for writing.
     fn purge_behind(&self, origin: &Name) {
-        let local = |entry: &Entry| matches!(entry.source(), Source::Zone | Source::Special);
-        self.cache.purge_where(|name, entry| local(entry) || is_under(name, origin.as_wire()));
+        self.cache.purge_where(|name, entry| entry.is_local() || is_under(name, origin.as_wire()));
+    }
+
+    /// The view of a client.
+    fn view_of(&self, client: IpAddr) -> View {
+        // Relaxed: whether a client meets the old or the new overlay is its luck.
+        if self.one_view.load(Ordering::Relaxed) {
+            return View::default();
+        }
+        self.ours().views.view_of(client)
     }
 
     // A panic while zones were exchanged leaves the old or the new set, both whole.
-    fn zones(&self) -> RwLockReadGuard<'_, ZoneSet> {
-        self.zones.read().unwrap_or_else(PoisonError::into_inner)
+    fn ours(&self) -> RwLockReadGuard<'_, Ours> {
+        self.ours.read().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn zones_mut(&self) -> RwLockWriteGuard<'_, ZoneSet> {
-        self.zones.write().unwrap_or_else(PoisonError::into_inner)
+    fn ours_mut(&self) -> RwLockWriteGuard<'_, Ours> {
+        self.ours.write().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

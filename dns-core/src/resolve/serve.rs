@@ -5,11 +5,15 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use super::envelope::{Envelope, Proof};
 use super::{Resolver, STALE_TTL, Shared, Unanswered};
-use crate::answer::{Aging, Answer, Patch, write_error};
+use crate::answer::{Answer, Kind, write_error, write_truncated};
 use crate::cache::{Entry, Hit};
+use crate::edns::ExtendedError;
 use crate::forward::Outbound;
+use crate::limit::Grant;
 use crate::message::Rcode;
+use crate::name::{MAX_NAME, fold_into};
 use crate::question::{Key, Query, View};
 use crate::record_type::{Class, RecordType};
 
@@ -20,6 +24,8 @@ pub enum Transport {
     Datagram,
     /// A stream: only 65,535 octets bound it.
     Stream,
+    /// A stream that nobody on the path can read (RFC 7858, 8484): padded for those who want it (RFC 7830).
+    Encrypted,
 }
 
 /// What is to be done about a query.
@@ -93,15 +99,44 @@ impl Resolver {
     /// For a caller in this process, who may ask whatever network it is in.
     pub(crate) fn serve_caller(&self, now: Duration, wire: &[u8], out: &mut [u8]) -> Served {
         let Ok(query) = Query::parse(wire) else { return Served::Nothing };
-        self.shared.answer_query(now, &query, Transport::Stream, out, Shared::resolve)
+        let (view, transport) = (View::default(), Transport::Stream);
+        let envelope = self.shared.envelope(now, None, &query, transport);
+        let asker = Asker { client: None, view, transport };
+        self.shared.answer_query(now, &query, asker, envelope, out, Shared::resolve)
     }
 }
 
 /// For [`Misses`](crate::Misses): answers that came later.
 impl Resolver {
+    /// Serves once more a query that [`serve`](Self::serve) has let in: meanwhile the answer may be here.
+    pub(crate) fn serve_again(
+        &self,
+        now: Duration,
+        to: (IpAddr, Transport),
+        wire: &[u8],
+        out: &mut [u8],
+    ) -> Served {
+        let Ok(query) = Query::parse(wire) else { return Served::Nothing };
+        let envelope = self.shared.envelope(now, Some(to.0), &query, to.1);
+        let (view, transport) = (self.shared.view_of(to.0), to.1);
+        // No client: limits have been applied.
+        let asker = Asker { client: None, view, transport };
+        self.shared.answer_query(now, &query, asker, envelope, out, Shared::resolve)
+    }
+
     /// The question as it may go to others; `None` for what is answered here only.
-    pub(crate) fn outbound(&self, query: &Query<'_>) -> Option<Outbound> {
-        self.shared.outbound(query)
+    pub(crate) fn outbound(
+        &self,
+        now: Duration,
+        query: &Query<'_>,
+        view: View,
+    ) -> Option<Outbound> {
+        self.shared.outbound(now, query, view)
+    }
+
+    /// The view of a client.
+    pub(crate) fn view_of(&self, client: IpAddr) -> View {
+        self.shared.view_of(client)
     }
 
     /// The expired answer that may stand in.
@@ -123,34 +158,43 @@ impl Resolver {
         now: Duration,
         entry: &Entry,
         query: &Query<'_>,
-        transport: Transport,
+        to: (IpAddr, Transport),
         out: &mut [u8],
     ) -> usize {
-        let mut patch = self.shared.patch(query, transport);
-        patch.aging = entry.aging(now, STALE_TTL);
+        let mut envelope = self.shared.envelope(now, Some(to.0), query, to.1);
+        let aging = entry.aging(now, STALE_TTL);
+        envelope.note_answer(entry.answer(), aging);
+        let mut patch = envelope.patch();
+        patch.aging = aging;
         entry.answer().write(query, &patch, out)
     }
 
     /// Writes an answer that is not kept.
     pub(crate) fn write_once(
         &self,
+        now: Duration,
         answer: &Answer,
         query: &Query<'_>,
-        transport: Transport,
+        to: (IpAddr, Transport),
         out: &mut [u8],
     ) -> usize {
-        answer.write(query, &self.shared.patch(query, transport), out)
+        let mut envelope = self.shared.envelope(now, Some(to.0), query, to.1);
+        envelope.note_answer(answer, crate::answer::Aging::Fixed);
+        answer.write(query, &envelope.patch(), out)
     }
 
-    /// Writes a response without an answer.
+    /// Writes SERVFAIL and why.
     pub(crate) fn write_failure(
         &self,
-        rcode: Rcode,
+        now: Duration,
+        why: ExtendedError,
         query: &Query<'_>,
-        transport: Transport,
+        to: (IpAddr, Transport),
         out: &mut [u8],
     ) -> usize {
-        write_error(query, rcode, 0, &self.shared.patch(query, transport), out)
+        let mut envelope = self.shared.envelope(now, Some(to.0), query, to.1);
+        envelope.note(why);
+        write_error(query, Rcode::SERVFAIL, 0, &envelope.patch(), out)
     }
 }
 
@@ -163,9 +207,18 @@ impl Served {
     }
 }
 
-/// [`Shared::resolve`] or [`Shared::resolve_alone`].
+/// [`Shared::resolve`], [`Shared::resolve_alone`] or [`Shared::resolve_zones`].
 pub(super) type Resolve =
     fn(&Shared, Duration, &Query<'_>, View) -> Result<super::Resolved, Unanswered>;
+
+/// Who asks, and how.
+#[derive(Clone, Copy)]
+struct Asker {
+    /// `None`: a caller in this process.
+    client: Option<IpAddr>,
+    view: View,
+    transport: Transport,
+}
 
 impl Shared {
     fn serve(
@@ -193,55 +246,142 @@ impl Shared {
         query: &Query<'_>,
         transport: Transport,
         out: &mut [u8],
-        resolve: Resolve,
+        mut resolve: Resolve,
     ) -> Served {
-        if self.policy.allows(client) {
-            return self.answer_query(now, query, transport, out, resolve);
+        let mut envelope = self.envelope(now, Some(client), query, transport);
+        let refusal = if !self.limits.allows_query(now, client) {
+            if transport == Transport::Datagram {
+                // No answer is the only brake that also slows whoever floods.
+                return Served::Nothing;
+            }
+            Some(Rcode::REFUSED)
+        } else if envelope.proof == Proof::Malformed {
+            Some(Rcode::FORMERR)
+        } else if self.policy.allows(client) {
+            None
+        } else if self.policy.is_public(client) {
+            resolve = Shared::resolve_zones;
+            envelope.recursion_available = false;
+            None
+        } else {
+            Some(Rcode::REFUSED)
+        };
+        let asker = Asker { client: Some(client), view: self.view_of(client), transport };
+        match refusal {
+            None => self.answer_query(now, query, asker, envelope, out, resolve),
+            Some(rcode) => {
+                if rcode == Rcode::REFUSED {
+                    envelope.note(ExtendedError::PROHIBITED);
+                }
+                self.refuse(now, query, rcode, asker, &envelope, out)
+            }
         }
-        let patch = self.patch(query, transport);
-        self.refused.fetch_add(1, Ordering::Relaxed);
-        Served::Answer { len: write_error(query, Rcode::REFUSED, 0, &patch, out), prefetch: false }
     }
 
     fn answer_query(
         &self,
         now: Duration,
         query: &Query<'_>,
-        transport: Transport,
+        asker: Asker,
+        mut envelope: Envelope,
         out: &mut [u8],
         resolve: Resolve,
     ) -> Served {
-        let mut patch = self.patch(query, transport);
         let rcode = match screen_question(query) {
             Some(rcode) => rcode,
-            None => match resolve(self, now, query, View::default()) {
+            None => match resolve(self, now, query, asker.view) {
                 Ok(resolved) => {
-                    patch.aging = resolved.entry.aging(now, STALE_TTL);
-                    let len = resolved.entry.answer().write(query, &patch, out);
+                    let answer = resolved.entry.answer();
+                    let aging = resolved.entry.aging(now, STALE_TTL);
+                    envelope.note_answer(answer, aging);
+                    if let Some(less) =
+                        self.limited(now, query, answer.kind(), asker, &envelope, out)
+                    {
+                        return less;
+                    }
+                    let mut patch = envelope.patch();
+                    patch.aging = aging;
+                    patch.turn = if self.in_order { 0 } else { resolved.entry.hits() };
+                    let len = answer.write(query, &patch, out);
                     return Served::Answer { len, prefetch: resolved.prefetch };
                 }
-                Err(Unanswered::Unknown) => Rcode::REFUSED,
+                Err(Unanswered::Unknown) => {
+                    let private = self.is_private(query);
+                    envelope.note(if private {
+                        ExtendedError::BLOCKED
+                    } else {
+                        ExtendedError::NOT_AUTHORITATIVE
+                    });
+                    Rcode::REFUSED
+                }
                 Err(Unanswered::TooLarge) => Rcode::SERVFAIL,
-                Err(Unanswered::Ask(_)) => return Served::Ask,
+                Err(Unanswered::Ask(..)) => return Served::Ask,
             },
         };
+        self.refuse(now, query, rcode, asker, &envelope, out)
+    }
+
+    fn refuse(
+        &self,
+        now: Duration,
+        query: &Query<'_>,
+        rcode: Rcode,
+        asker: Asker,
+        envelope: &Envelope,
+        out: &mut [u8],
+    ) -> Served {
         if rcode == Rcode::REFUSED {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
-        Served::Answer { len: write_error(query, rcode, 0, &patch, out), prefetch: false }
+        if let Some(less) = self.limited(now, query, Kind::Failure, asker, envelope, out) {
+            return less;
+        }
+        let len = write_error(query, rcode, 0, &envelope.patch(), out);
+        Served::Answer { len, prefetch: false }
     }
 
-    pub(super) fn patch(&self, query: &Query<'_>, transport: Transport) -> Patch {
-        let max_size = match (transport, query.edns) {
-            (Transport::Stream, _) => usize::from(u16::MAX),
-            (Transport::Datagram, None) => LEAST_UDP,
-            // RFC 6891 §6.2.5: less than 512 counts as 512.
-            (Transport::Datagram, Some(edns)) => {
-                usize::from(edns.udp_size.min(self.udp_payload)).max(LEAST_UDP)
+    /// What goes out instead, when this client's network has been told the same too often; only datagrams
+    /// can come from somebody else than they say.
+    fn limited(
+        &self,
+        now: Duration,
+        query: &Query<'_>,
+        kind: Kind,
+        asker: Asker,
+        envelope: &Envelope,
+        out: &mut [u8],
+    ) -> Option<Served> {
+        let client = asker.client.filter(|_| {
+            self.limits.limits_responses()
+                && asker.transport == Transport::Datagram
+                && envelope.proof != Proof::Given
+        })?;
+        // Denials and errors of all names count as equal: a flood of made-up names has ever other ones.
+        let positive = matches!(kind, Kind::Positive | Kind::Referral);
+        let name = positive.then_some(Folded(query.name));
+        let grant = self.limits.grant(now, client, (kind, name, query.rtype.0));
+        let patch = envelope.patch();
+        let len = match (grant, envelope.proof) {
+            (Grant::Whole, _) => return None,
+            (Grant::Nothing, _) => 0,
+            (Grant::Slip, Proof::Promised) => {
+                write_error(query, BADCOOKIE.1, BADCOOKIE.0, &patch, out)
             }
+            (Grant::Slip, _) => write_truncated(query, &patch, out),
         };
-        let recursion_available = self.forwards;
-        Patch { aging: Aging::Fixed, recursion_available, max_size, udp_payload: self.udp_payload }
+        Some(Served::Answer { len, prefetch: false })
+    }
+}
+
+/// A name in wire form, hashed whatever its case.
+struct Folded<'a>(&'a [u8]);
+
+impl std::hash::Hash for Folded<'_> {
+    fn hash<H: std::hash::Hasher>(&self, state: &mut H) {
+        let mut folded = [0; MAX_NAME];
+        let len = self.0.len().min(MAX_NAME);
+        fold_into(self.0, &mut folded);
+        state.write(&folded[..len]);
     }
 }
 
@@ -256,5 +396,5 @@ pub(super) fn screen_question(query: &Query<'_>) -> Option<Rcode> {
     }
 }
 
-/// What every UDP transport takes (RFC 1035 §2.3.4).
-const LEAST_UDP: usize = 512;
+/// Response code 23 (RFC 7873 §8) as OPT and header have it.
+const BADCOOKIE: (u8, Rcode) = (1, Rcode(7));

@@ -64,7 +64,8 @@ impl Shared {
                 options: &[],
             }),
         };
-        let patch = self.patch(&query, transport);
+        let envelope = self.envelope(now, Some(client), &query, transport);
+        let patch = envelope.patch();
         let len = match message.edns.as_ref().map(hickory_proto::op::Edns::version) {
             // BADVERS is 16: one in the upper bits (RFC 6891 §6.1.3).
             Some(1..) => write_error(&query, Rcode::NOERROR, 1, &patch, out),

@@ -14,7 +14,7 @@ use thiserror::Error;
 pub(crate) use budget::Budget;
 #[cfg(feature = "server")]
 pub(crate) use exchange::wire_query;
-pub(crate) use exchange::{Exchange, Reply, Spelling};
+pub(crate) use exchange::{Exchange, Offer, Reply, Spelling};
 pub use health::{Availability, Health};
 
 /// A server that is asked: its address and how it is spoken to.

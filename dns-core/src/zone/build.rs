@@ -1,11 +1,14 @@
 //! From records to a zone that can be relied on: what a zone must and must not hold.
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 use thiserror::Error;
 
+use super::denial::Denial;
 use super::{Node, RrSet, Zone};
-use crate::name::{Name, ancestors, measure};
+use crate::layout;
+use crate::name::{Name, canonical_cmp};
 use crate::rdata::RData;
 use crate::record_type::RecordType;
 use crate::ttl::Ttl;
@@ -40,6 +43,12 @@ pub enum RecordError {
     /// Two different SOA records.
     #[error("two different SOA records: keep one of them")]
     TwoSoas,
+    /// A wildcard that is delegated: nobody can say what that means (RFC 4592 §4.2).
+    #[error("{0} is a wildcard and cannot have NS records: delegate the names one by one")]
+    WildcardNs(Name),
+    /// More records of one owner and type than any message can hold.
+    #[error("{0} has more {1} records than a message can hold: remove some")]
+    TooMany(Name, RecordType),
 }
 
 impl RecordError {
@@ -53,6 +62,8 @@ impl RecordError {
             RecordError::TwoDnames(_) => "two_dnames",
             RecordError::SoaNotAtApex(_) => "soa_not_at_apex",
             RecordError::TwoSoas => "two_soas",
+            RecordError::WildcardNs(_) => "wildcard_ns",
+            RecordError::TooMany(..) => "too_many",
         }
     }
 }
@@ -67,14 +78,12 @@ pub enum ZoneError {
     /// No NS record at the origin.
     #[error("{0} has no NS record: add one at the origin")]
     NoNs(Name),
-    /// Data below a DNAME, where nothing may stand (RFC 6672 §2.4).
-    #[error("{name} lies below the DNAME at {dname}, which redirects it: remove one of them")]
-    BelowDname {
-        /// What can never be reached.
-        name: Name,
-        /// The DNAME's owner.
-        dname: Name,
-    },
+    /// A server of the zone, in the zone, without an address: nobody could find the zone.
+    #[error("the server {1} of {0} has no address: add A or AAAA")]
+    ServerWithoutAddress(Name, Name),
+    /// A server of the zone that is an alias (RFC 2181 §10.3).
+    #[error("the server {1} of {0} is an alias: name its target")]
+    ServerIsAlias(Name, Name),
 }
 
 impl ZoneError {
@@ -83,7 +92,19 @@ impl ZoneError {
         match self {
             ZoneError::NoSoa(_) => "no_soa",
             ZoneError::NoNs(_) => "no_ns",
-            ZoneError::BelowDname { .. } => "below_dname",
+            ZoneError::ServerWithoutAddress(..) => "server_without_address",
+            ZoneError::ServerIsAlias(..) => "server_is_alias",
+        }
+    }
+
+    /// The owner and type of what is wrong.
+    #[cfg(feature = "zones")]
+    pub(super) fn place(&self) -> (&Name, RecordType) {
+        match self {
+            ZoneError::NoSoa(origin) => (origin, RecordType::SOA),
+            ZoneError::NoNs(origin)
+            | ZoneError::ServerWithoutAddress(origin, _)
+            | ZoneError::ServerIsAlias(origin, _) => (origin, RecordType::NS),
         }
     }
 }
@@ -92,7 +113,7 @@ impl ZoneError {
 #[derive(Debug)]
 pub struct ZoneBuilder {
     origin: Name,
-    nodes: HashMap<Box<[u8]>, Node>,
+    nodes: HashMap<Arc<[u8]>, Node>,
 }
 
 impl ZoneBuilder {
@@ -148,10 +169,11 @@ impl ZoneBuilder {
         if rtype.is_meta() {
             return Err(RecordError::MetaType(rtype));
         }
-        let shape =
-            RData::read(rdata, 0, rdata.len(), rtype).is_ok() && has_plain_names(rtype, rdata);
-        if !shape || rdata.len() > u16::MAX as usize {
+        if rdata.len() > u16::MAX as usize || layout::fields(rtype, rdata).is_none() {
             return Err(RecordError::Shape(rtype));
+        }
+        if rtype == RecordType::NS && owner.is_wildcard() {
+            return Err(RecordError::WildcardNs(owner.clone()));
         }
         if rtype == RecordType::SOA && *owner != self.origin {
             return Err(RecordError::SoaNotAtApex(owner.clone()));
@@ -160,8 +182,14 @@ impl ZoneBuilder {
         let second = |set: &RrSet| set.rtype == rtype && set.data.iter().any(|d| **d != *rdata);
         let cname = |rtype| rtype == RecordType::CNAME;
         // RFC 4034 §3 and §4 let signatures and NSEC stand beside a CNAME.
-        let beside = |rtype| cname(rtype) || matches!(rtype, RecordType::RRSIG | RecordType::NSEC);
+        let beside = |rtype| {
+            let signing = matches!(rtype, RecordType::RRSIG | RecordType::NSEC | RecordType::KEY);
+            cname(rtype) || signing
+        };
         for set in &node.sets {
+            if set.rtype == rtype && set.data.len() >= MOST_IN_SET {
+                return Err(RecordError::TooMany(owner.clone(), rtype));
+            }
             if (cname(rtype) && !beside(set.rtype)) || (cname(set.rtype) && !beside(rtype)) {
                 return Err(RecordError::CnameAndOther(owner.clone()));
             }
@@ -182,7 +210,7 @@ impl ZoneBuilder {
     /// The finished zone.
     ///
     /// # Errors
-    /// Without SOA or NS at the origin, or with names that a DNAME hides.
+    /// Without SOA or NS at the origin.
     pub fn build(self) -> Result<Zone, ZoneError> {
         let ZoneBuilder { origin, nodes } = self;
         let apex = nodes.get(origin.folded().as_wire());
@@ -197,33 +225,13 @@ impl ZoneBuilder {
             return Err(ZoneError::NoSoa(origin));
         };
         let denial_ttl = set.ttl.min(soa.minimum);
-        for (name, node) in &nodes {
-            let above = ancestors(name).skip(1).filter_map(|above| nodes.get(above));
-            if let Some(dname) =
-                above.into_iter().find(|node| node.set(RecordType::DNAME).is_some())
-            {
-                let (name, dname) = (node.owner.clone(), dname.owner.clone());
-                return Err(ZoneError::BelowDname { name, dname });
-            }
-        }
-        Ok(Zone { origin, nodes, soa: *soa, denial_ttl })
+        let with_data = nodes.iter().filter(|(_, node)| !node.sets.is_empty());
+        let mut order: Vec<Arc<[u8]>> = with_data.map(|(key, _)| Arc::clone(key)).collect();
+        order.sort_unstable_by(|a, b| canonical_cmp(a, b));
+        let denial = Denial::of(&origin, &nodes, &order);
+        Ok(Zone { origin, nodes, order, denial, soa: *soa, void: false, denial_ttl })
     }
 }
 
-/// Whether the names in `rdata` are uncompressed: there is no message around it yet to point into.
-fn has_plain_names(rtype: RecordType, rdata: &[u8]) -> bool {
-    let (mut at, names) = match rtype {
-        RecordType::NS | RecordType::CNAME | RecordType::PTR | RecordType::DNAME => (0, 1),
-        RecordType::MX => (2, 1),
-        RecordType::SRV => (6, 1),
-        RecordType::SOA => (0, 2),
-        _ => return true,
-    };
-    for _ in 0..names {
-        match rdata.get(at..).map(measure) {
-            Some(Ok(len)) => at += len,
-            _ => return false,
-        }
-    }
-    true
-}
+/// Records of one set: with owner, type, class, TTL and length each takes 12 octets of a message at least.
+const MOST_IN_SET: usize = u16::MAX as usize / 12;

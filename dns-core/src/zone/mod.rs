@@ -1,19 +1,33 @@
 //! Authoritative zones in memory: who owns what, found as RFC 1034 §4.3.2 and RFC 4592 say.
 
 mod build;
+mod records;
+mod denial;
 mod lookup;
+#[cfg(feature = "zones")]
+mod check;
+#[cfg(feature = "zones")]
+mod difference;
 #[cfg(feature = "zones")]
 mod master_file;
 mod respond;
 mod set;
 
 use std::collections::HashMap;
+use std::sync::Arc;
 
 pub use build::{RecordError, ZoneBuilder, ZoneError};
 #[cfg(feature = "zones")]
-pub use master_file::{MasterFileError, Mistake};
+pub use check::Concern;
+#[cfg(feature = "zones")]
+pub use difference::{ApplyError, Difference, OwnedRecord};
+#[cfg(feature = "zones")]
+pub use master_file::{Loaded, MasterFileError, Mistake, Remark};
+pub use records::ZoneRecord;
 pub(crate) use respond::respond;
 pub(crate) use set::ZoneSet;
+
+use denial::Denial;
 
 use crate::name::Name;
 use crate::rdata::Soa;
@@ -25,8 +39,15 @@ use crate::ttl::Ttl;
 pub struct Zone {
     origin: Name,
     /// Every name that exists, empty non-terminals too, by its wire form in lower case.
-    nodes: HashMap<Box<[u8]>, Node>,
+    nodes: HashMap<Arc<[u8]>, Node>,
+    /// The keys of all nodes with data, in canonical order (RFC 4034 §6.1).
+    order: Vec<Arc<[u8]>>,
+    /// How a signed zone proves what is not there.
+    denial: Denial,
     soa: Soa,
+    /// It is ours and we do not have it: a secondary's before the first transfer and after the expiry
+    /// (RFC 1034 §4.3.5). Every question fails.
+    void: bool,
     /// TTL of the SOA record in denials: min(its TTL, MINIMUM) (RFC 2308 §3).
     denial_ttl: Ttl,
 }
@@ -58,6 +79,24 @@ impl Zone {
     /// Begins a zone at `origin`, to be filled record by record.
     pub fn builder(origin: Name) -> ZoneBuilder {
         ZoneBuilder::new(origin)
+    }
+
+    /// A zone that is ours to answer for and that we do not have: every question to it fails, and none of
+    /// its names is asked of others.
+    #[expect(clippy::missing_panics_doc, reason = "it never does")]
+    pub fn void(origin: &Name) -> Zone {
+        let mut builder = Zone::builder(origin.clone());
+        let soa = [&[0, 0][..], &[0; 20]].concat();
+        for (rtype, data) in [(RecordType::SOA, &soa[..]), (RecordType::NS, &[0])] {
+            let put = builder.record(origin, Ttl::ZERO, rtype, data);
+            put.expect("a SOA and an NS record go into any zone");
+        }
+        Zone { void: true, ..builder.build().expect("with SOA and NS it is a zone") }
+    }
+
+    /// Whether this is [`Zone::void`].
+    pub fn is_void(&self) -> bool {
+        self.void
     }
 
     /// Where the zone begins.

@@ -15,12 +15,18 @@ pub(crate) struct ZoneSet {
 
 impl ZoneSet {
     /// Puts `zone` in and returns the one it replaces.
-    pub(crate) fn put(&mut self, zone: Zone) -> Option<Arc<Zone>> {
-        self.zones.insert(zone.origin.folded().as_wire().into(), Arc::new(zone))
+    pub(crate) fn put(&mut self, zone: impl Into<Arc<Zone>>) -> Option<Arc<Zone>> {
+        let zone = zone.into();
+        self.zones.insert(zone.origin.folded().as_wire().into(), zone)
     }
 
     pub(crate) fn remove(&mut self, origin: &Name) -> Option<Arc<Zone>> {
         self.zones.remove(origin.folded().as_wire())
+    }
+
+    /// The zone at `origin`, to be kept however long.
+    pub(crate) fn at(&self, origin: &Name) -> Option<Arc<Zone>> {
+        self.zones.get(origin.folded().as_wire()).cloned()
     }
 
     /// The zone to ask about `folded`, a wire name in lower case. A DS set belongs to the parent, when

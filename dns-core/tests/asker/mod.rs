@@ -18,7 +18,7 @@ pub(crate) fn zone(origin: &str, text: &str) -> Zone {
 
 /// A resolver with one zone.
 pub(crate) fn resolver(origin: &str, text: &str) -> Resolver {
-    Resolver::builder().zone(zone(origin, text)).build()
+    Resolver::builder().zone(zone(origin, text)).in_order().build()
 }
 
 /// A query with id 4711 and RD.

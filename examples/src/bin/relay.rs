@@ -32,6 +32,7 @@ struct Relay {
 #[derive(Debug, Subcommand)]
 enum Task {
     Parse(relay_parse::Args),
+    Spool(relay::spool::Args),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +53,7 @@ fn main() -> ExitCode {
         .init();
     let done = match (command.task, command.run) {
         (Some(Task::Parse(args)), _) => relay_parse::run(&args),
+        (Some(Task::Spool(args)), _) => relay::spool::run(&args),
         (None, Some(args)) => {
             if let Err(contradiction) = args.check() {
                 Relay::command().error(ErrorKind::ArgumentConflict, contradiction).exit();

@@ -1,11 +1,13 @@
 //! Watches series for changes of behaviour.
 
-use std::io;
+use std::io::{self, IsTerminal as _};
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 use popkit_examples::settings::{ConfigFile, with_config};
-use popkit_examples::watch_csv;
+use popkit_examples::{
+    watch_csv, watch_forecast, watch_prometheus, watch_report, watch_scrape, watch_statsd,
+};
 use tracing_subscriber::EnvFilter;
 
 /// Say when a series no longer does what its past lets expect
@@ -21,6 +23,11 @@ struct Watch {
 #[derive(Debug, Subcommand)]
 enum Task {
     Csv(watch_csv::Args),
+    Report(watch_report::Args),
+    Forecast(watch_forecast::Args),
+    Scrape(Box<watch_scrape::Args>),
+    Prometheus(Box<watch_prometheus::Args>),
+    Statsd(Box<watch_statsd::Args>),
 }
 
 fn main() -> ExitCode {
@@ -33,9 +40,18 @@ fn main() -> ExitCode {
     };
     let command = Watch::parse_from(args);
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new("warn"));
-    tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
+    tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(io::stderr().is_terminal())
+        .with_writer(io::stderr)
+        .init();
     let done = match &command.task {
         Task::Csv(args) => watch_csv::run(args),
+        Task::Report(args) => watch_report::run(args),
+        Task::Forecast(args) => watch_forecast::run(args),
+        Task::Scrape(args) => watch_scrape::run(args),
+        Task::Prometheus(args) => watch_prometheus::run(args),
+        Task::Statsd(args) => watch_statsd::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

@@ -1,9 +1,8 @@
 //! What is listened on: opened with the privileges it takes, served without.
 
-use std::fs;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener, UdpSocket};
+use std::net::{TcpListener, UdpSocket};
 use std::os::unix::net::{UnixDatagram, UnixListener};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 
 use anyhow::{Context, Result};
@@ -13,7 +12,8 @@ use log_pipeline::net::{
 };
 use tokio_rustls::rustls::ServerConfig;
 
-use super::Args;
+use super::args::Args;
+use super::files::read;
 
 /// Sockets that are open and not served yet.
 pub(super) struct Sockets {
@@ -22,6 +22,7 @@ pub(super) struct Sockets {
     tls: Vec<TcpListener>,
     tls_config: Option<Arc<ServerConfig>>,
     relp: Vec<TcpListener>,
+    relp_tls: Vec<TcpListener>,
     unix: Vec<(UnixDatagram, PathBuf)>,
     unix_stream: Vec<UnixListener>,
 }
@@ -36,8 +37,12 @@ impl Sockets {
             udp: args.udp.iter().map(|&a| bind_udp(a, buffer)).collect::<Result<_, _>>()?,
             tcp: args.tcp.iter().map(|&a| bind_tcp(a)).collect::<Result<_, _>>()?,
             tls: args.tls.iter().map(|&a| bind_tcp(a)).collect::<Result<_, _>>()?,
-            tls_config: if args.tls.is_empty() { None } else { Some(tls(args)?) },
+            tls_config: match args.tls.len() + args.relp_tls.len() {
+                0 => None,
+                _ => Some(tls(args)?),
+            },
             relp: args.relp.iter().map(|&a| bind_tcp(a)).collect::<Result<_, _>>()?,
+            relp_tls: args.relp_tls.iter().map(|&a| bind_tcp(a)).collect::<Result<_, _>>()?,
             unix: args.unix.iter().map(unix).collect::<Result<_>>()?,
             unix_stream: args
                 .unix_stream
@@ -59,6 +64,9 @@ impl Sockets {
             for socket in self.tls {
                 pipeline.serve_tls(socket, Arc::clone(&config), limits.clone())?;
             }
+            for socket in self.relp_tls {
+                pipeline.serve_relp_tls(socket, Arc::clone(&config), limits.clone())?;
+            }
         }
         for socket in self.relp {
             pipeline.serve_relp(socket, limits.clone())?;
@@ -69,37 +77,15 @@ impl Sockets {
         for socket in self.unix_stream {
             pipeline.serve_unix_stream(socket, limits.clone())?;
         }
-        for listener in pipeline.stats().listeners {
-            let (transport, address) = (listener.transport.label(), listener.address);
-            tracing::info!(transport, address, "listening");
-        }
         Ok(())
     }
 }
 
 fn tls(args: &Args) -> Result<Arc<ServerConfig>> {
     let (Some(cert), Some(key)) = (&args.cert, &args.key) else {
-        anyhow::bail!("--tls needs --cert and --key");
+        anyhow::bail!("TLS needs --cert and --key");
     };
     let client_ca = args.client_ca.as_deref().map(read).transpose()?;
     tls_server(&read(cert)?, &read(key)?, client_ca.as_deref())
         .with_context(|| format!("TLS with {} and {}", cert.display(), key.display()))
-}
-
-/// The bytes of a file; its name goes into the error.
-pub(super) fn read(path: &Path) -> Result<Vec<u8>> {
-    fs::read(path).with_context(|| format!("cannot read {}", path.display()))
-}
-
-/// Reads an address, or a port of loopback: whoever wants strangers says so.
-pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
-    let port = || Some(SocketAddr::from((Ipv4Addr::LOCALHOST, text.parse().ok()?)));
-    let address = text.parse().ok().or_else(port);
-    address.ok_or_else(|| "give ADDRESS:PORT, or a port of 127.0.0.1".to_owned())
-}
-
-/// Reads a mode such as `660`.
-pub(super) fn mode(text: &str) -> Result<u32, String> {
-    let mode = u32::from_str_radix(text, 8).ok().filter(|&mode| mode <= 0o777);
-    mode.ok_or_else(|| "give three octal digits, such as 660".to_owned())
 }

@@ -14,7 +14,7 @@ use log_pipeline::network::Network;
 use log_pipeline::parse::Policy;
 use log_pipeline::route::Route;
 
-use super::sockets::read;
+use super::files::read;
 
 /// A sink as it was asked for.
 #[derive(Clone, Debug)]
@@ -33,6 +33,25 @@ struct TlsFiles {
     key: Option<PathBuf>,
 }
 
+impl TlsFiles {
+    /// Takes the option if it is one of these.
+    fn take(&mut self, key: &str, value: &str) -> bool {
+        let file = match key {
+            "ca" => &mut self.ca,
+            "cert" => &mut self.cert,
+            "key" => &mut self.key,
+            _ => return false,
+        };
+        *file = Some(value.into());
+        true
+    }
+
+    fn checked(self) -> Result<Self, String> {
+        let together = self.cert.is_some() == self.key.is_some();
+        if together { Ok(self) } else { Err("cert and key go together".into()) }
+    }
+}
+
 impl Target {
     /// What all sinks have.
     pub(super) fn config(&self) -> SinkConfig {
@@ -41,9 +60,7 @@ impl Target {
 
     /// Where it delivers to, certificates read.
     pub(super) fn output(&self) -> Result<Output> {
-        let (Output::Stream(stream), Some(tls)) = (self.output.clone(), &self.tls) else {
-            return Ok(self.output.clone());
-        };
+        let Some(tls) = &self.tls else { return Ok(self.output.clone()) };
         let bundle = PathBuf::from(SYSTEM_AUTHORITIES);
         let ca = read(tls.ca.as_ref().unwrap_or(&bundle))
             .with_context(|| format!("sink {:?} needs ca=FILE", self.name))?;
@@ -54,7 +71,11 @@ impl Target {
         let identity = identity.as_ref().map(|(cert, key)| (&cert[..], &key[..]));
         let config = tls_client(&ca, identity)
             .with_context(|| format!("TLS of the sink {:?}", self.name))?;
-        Ok(Output::Stream(stream.tls(config)))
+        Ok(match self.output.clone() {
+            Output::Stream(stream) => Output::Stream(stream.tls(config)),
+            Output::Relp(relp) => Output::Relp(relp.tls(config)),
+            output => output,
+        })
     }
 }
 
@@ -92,31 +113,37 @@ impl FromStr for Target {
             let mut stream = StreamOutput::new(host_and_port(address)?);
             for option in options {
                 let (key, value) = option?;
-                match key {
-                    "ca" => files.ca = Some(value.into()),
-                    "cert" => files.cert = Some(value.into()),
-                    "key" => files.key = Some(value.into()),
-                    "name" => stream = stream.server_name(value),
-                    _ => stream = stream_option(stream, key, value)?,
+                if key == "name" {
+                    stream = stream.server_name(value);
+                } else if !files.take(key, value) {
+                    stream = stream_option(stream, key, value)?;
                 }
             }
-            if files.cert.is_some() != files.key.is_some() {
-                return Err("cert and key go together".into());
-            }
-            tls = Some(files);
+            tls = Some(files.checked()?);
             Output::Stream(stream)
+        } else if let Some(address) = place.strip_prefix("relp+tls://") {
+            let mut files = TlsFiles::default();
+            let mut relp = RelpOutput::new(host_and_port(address)?);
+            for option in options {
+                let (key, value) = option?;
+                if key == "name" {
+                    relp = relp.server_name(value);
+                } else if !files.take(key, value) {
+                    relp = relp_option(relp, key, value)?;
+                }
+            }
+            tls = Some(files.checked()?);
+            Output::Relp(relp)
         } else if let Some(address) = place.strip_prefix("relp://") {
             let relp = RelpOutput::new(host_and_port(address)?);
-            Output::Relp(options.into_iter().try_fold(relp, |relp, option| match option? {
-                ("window", value) => {
-                    let window = value.parse().ok().filter(|&window| window > 0);
-                    Ok(relp.window(window.ok_or("window is a number of messages, from 1")?))
-                }
-                ("format", value) => Ok(relp.format(format(value)?)),
-                (key, _) => Err(unknown(key, "window and format")),
+            Output::Relp(options.into_iter().try_fold(relp, |relp, option| {
+                let (key, value) = option?;
+                relp_option(relp, key, value)
             })?)
         } else {
-            return Err(format!("{url:?}: known are file:, tcp://, tls:// and relp://"));
+            return Err(format!(
+                "{url:?}: known are file:, tcp://, tls://, relp:// and relp+tls://"
+            ));
         };
         Ok(Self { name: name.to_owned(), output, tls })
     }
@@ -154,6 +181,17 @@ fn stream_option(stream: StreamOutput, key: &str, value: &str) -> Result<StreamO
             _ => return Err("framing is octet-counting or lf".into()),
         }),
         _ => return Err(unknown(key, "framing and format, with tls also ca, cert, key and name")),
+    })
+}
+
+fn relp_option(relp: RelpOutput, key: &str, value: &str) -> Result<RelpOutput, String> {
+    Ok(match key {
+        "window" => {
+            let window = value.parse().ok().filter(|&window| window > 0);
+            relp.window(window.ok_or("window is a number of messages, from 1")?)
+        }
+        "format" => relp.format(format(value)?),
+        _ => return Err(unknown(key, "window and format, with TLS also ca, cert, key and name")),
     })
 }
 

@@ -33,7 +33,8 @@ pub struct Explain {
 ///
 /// When a file cannot be read or the servers cannot be asked at all.
 pub fn explain(task: &Explain) -> Result<()> {
-    let (resolver, _) = super::begin(&task.options)?;
+    let (primary, ..) = super::begin(&task.options)?;
+    let resolver = primary.resolver().clone();
     let name = task.name.to_string();
     let known = resolver.explain(Duration::from_secs(1), &name, task.rtype, task.client)?;
     if known.layer != Layer::Unknown || task.options.forward.is_empty() {

@@ -1,72 +1,132 @@
 //! `resolver`: the site's own DNS.
 
 mod explain;
+mod replicas;
 mod options;
+mod sockets;
+mod top;
+mod warm;
 mod zones;
 
 pub use explain::{Explain, explain};
 pub use options::Options;
+pub use top::{Top, top};
 
 use std::net::SocketAddr;
+use std::sync::Arc;
 use std::time::Duration;
 
-use anyhow::{Context, Result, ensure};
-use dns_core::Resolver;
-use dns_core::net::Server;
+use anyhow::{Context, Result};
+use dns_core::net::{Authority, Clock, Replication, Server, ServerConfig, Sockets};
+use dns_core::primary::Primary;
+use dns_core::{Resolver, Zone};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::Instant;
 
+use crate::{privilege, ready};
 use zones::Sources;
 
-/// Serves until SIGTERM or SIGINT; on SIGHUP reads zones and hosts again.
+/// Serves until SIGTERM or SIGINT; on SIGHUP reads zones, hosts and overlay again.
 ///
 /// # Errors
 ///
 /// When an address cannot be listened on, or a file cannot be read.
 pub fn run(options: &Options) -> Result<()> {
-    ensure!(!options.listen.is_empty(), "nothing to listen on: give --listen 127.0.0.1:53");
+    let config = options.server()?;
+    let sockets = sockets::open(&config)?;
+    // Before there is a second thread: each gives up its own privileges only.
+    if let Some(user) = &options.user {
+        privilege::become_user(user).context("--user")?;
+    }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    runtime.block_on(serve(options))
+    runtime.block_on(serve(options, config, sockets))
 }
 
-async fn serve(options: &Options) -> Result<()> {
+async fn serve(options: &Options, mut config: ServerConfig, sockets: Sockets) -> Result<()> {
     // Before anybody is told that we listen: a signal that comes at once is not missed.
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
-    let (resolver, mut sources) = begin(options)?;
-    let server = Server::start(resolver.clone(), options.server()?)?;
+    let (primary, mut sources, zones) = begin(options)?;
+    let resolver = primary.resolver().clone();
+    let replicas = options.transfers.replicas(&primary)?;
+    let replication =
+        Replication::start(primary.clone(), replicas, options.transfers.state.clone())
+            .context("cannot start the thread of the zones")?;
+    let authority = replication.authority();
+    config.authority = Some(authority.clone());
+    let clock = config.clock;
+    if let Some(path) = &options.cache_file {
+        warm::restore(path, &resolver, clock)?;
+    }
+    let server = {
+        let _inside = tokio::runtime::Handle::current().enter();
+        Server::start_on(resolver.clone(), config, sockets)?
+    };
     for listen in server.addresses() {
         tracing::info!(%listen, "listening");
     }
     if let Some(address) = options.metrics {
         serve_metrics(address)?;
     }
+    for zone in zones {
+        authority.tell(zone).await;
+    }
+    ready::say("READY=1");
     let mut every = tokio::time::interval(Duration::from_secs(1));
+    let mut save = tokio::time::interval_at(Instant::now() + SAVED_EVERY, SAVED_EVERY);
     loop {
         tokio::select! {
-            _ = every.tick() => if options.metrics.is_some() {
-                dns_core::metrics::publish(&resolver.stats());
-                dns_core::metrics::publish_status(&server.status());
-            },
-            _ = hang_up.recv() => match sources.reload(options, &resolver) {
-                Ok(()) => tracing::info!("zones and hosts were read again"),
-                // What was there goes on being served.
-                Err(error) => tracing::error!("{error:#}"),
-            },
+            _ = every.tick() => {
+                if options.metrics.is_some() {
+                    dns_core::metrics::publish(&resolver.stats());
+                    dns_core::metrics::publish_status(&server.status());
+                }
+                if sources.have_changed(options) {
+                    reload(&mut sources, options, &authority).await;
+                }
+            }
+            _ = save.tick() => save_cache(options, &resolver, clock).await,
+            _ = hang_up.recv() => reload(&mut sources, options, &authority).await,
             _ = tokio::signal::ctrl_c() => break,
             _ = terminate.recv() => break,
         }
     }
+    ready::say("STOPPING=1");
     server.stop().await;
+    replication.stop().await;
+    save_cache(options, &resolver, clock).await;
     Ok(())
 }
 
-fn begin(options: &Options) -> Result<(Resolver, Sources)> {
-    let resolver = options.resolver();
+async fn reload(sources: &mut Sources, options: &Options, authority: &Authority) {
+    match sources.reload(options, authority.primary()) {
+        Ok(zones) => {
+            tracing::info!("zones, hosts and overlay were read again");
+            for zone in zones {
+                authority.tell(zone).await;
+            }
+        }
+        // What was there goes on being served.
+        Err(error) => tracing::error!("{error:#}"),
+    }
+}
+
+async fn save_cache(options: &Options, resolver: &Resolver, clock: Clock) {
+    let Some(path) = options.cache_file.clone() else { return };
+    let resolver = resolver.clone();
+    let saved = tokio::task::spawn_blocking(move || warm::save(&path, &resolver, clock)).await;
+    if let Ok(Err(error)) = saved {
+        tracing::error!("{error:#}");
+    }
+}
+
+fn begin(options: &Options) -> Result<(Primary, Sources, Vec<Arc<Zone>>)> {
+    let primary = options.transfers.primary(options.resolver())?;
     let mut sources = Sources::default();
-    sources.reload(options, &resolver)?;
-    Ok((resolver, sources))
+    let zones = sources.reload(options, &primary)?;
+    Ok((primary, sources, zones))
 }
 
 fn serve_metrics(address: SocketAddr) -> Result<()> {
@@ -77,3 +137,6 @@ fn serve_metrics(address: SocketAddr) -> Result<()> {
     dns_core::metrics::describe();
     Ok(())
 }
+
+/// A crash costs at most so much of what was learnt.
+const SAVED_EVERY: Duration = Duration::from_mins(5);

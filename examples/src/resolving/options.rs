@@ -8,28 +8,61 @@ use std::sync::Arc;
 use anyhow::{Context, Result, bail};
 use bytesize::ByteSize;
 use dns_core::net::{Listen, ServerConfig};
-use dns_core::{Name, Network, Resolver, Upstream};
+use dns_core::{CookieSecret, Name, Network, RateLimits, Resolver, Upstream};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls_platform_verifier::BuilderVerifierExt as _;
+
+use super::replicas::Transfers;
 
 /// What is served, and how what is not here is come by.
 #[derive(Clone, Debug, clap::Args)]
 pub struct Options {
-    /// Take queries here, over UDP and TCP; tls://ADDR for DNS over TLS
+    /// Take queries here, over UDP and TCP; tls://ADDR for DNS over TLS, https://ADDR for DNS over HTTPS
     #[arg(long, value_name = "ADDR")]
     pub listen: Vec<Listen>,
     /// Answer for a zone from a master file; SIGHUP reads it again
     #[arg(long, value_name = "ORIGIN=FILE")]
     pub zone: Vec<ZoneFile>,
-    /// Answer names and addresses from a hosts file
+    /// Answer names and addresses from a hosts file; it is read again when it changes
     #[arg(long, value_name = "FILE")]
     pub hosts: Vec<PathBuf>,
-    /// Ask these for the rest: ADDR, tls://ADDR#NAME; those of /etc/resolv.conf with `system`
+    /// Answer names by site: `site NAME NETWORK...`, then `NAME [@SITE] [TTL] TYPE DATA`, a record a line; read again when it changes
+    #[arg(long, value_name = "FILE")]
+    pub overlay: Vec<PathBuf>,
+    /// Ask these for the rest: ADDR, tls://ADDR#NAME, https://ADDR/PATH#NAME; those of /etc/resolv.conf,
+    /// whenever it changes, with `system`
     #[arg(long, value_name = "ADDR", value_delimiter = ',')]
     pub forward: Vec<Forward>,
+    /// Queries a second to one of them at the most; beyond that clients get what is stale, or SERVFAIL
+    #[arg(long, value_name = "N", default_value_t = 50_000, value_parser = clap::value_parser!(u32).range(1..))]
+    pub forward_rate: u32,
     /// Answer clients of this network; loopback and private networks unless given
     #[arg(long, value_name = "CIDR")]
     pub allow: Vec<Network>,
+    /// Answer clients of this network from zones too, and from nothing else
+    #[arg(long, value_name = "CIDR")]
+    pub allow_zones: Vec<Network>,
+    /// Keep private addresses back that others give for public names; --rebind-exempt says where they are meant
+    #[arg(long)]
+    pub guard_rebinding: bool,
+    /// Let names under this suffix have private addresses
+    #[arg(long, value_name = "SUFFIX", requires = "guard_rebinding")]
+    pub rebind_exempt: Vec<Name>,
+    /// Queries a second from one client
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub query_limit: Option<u32>,
+    /// Equal answers a second to one network, by datagram and without a cookie
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u32).range(1..=60_000))]
+    pub response_limit: Option<u32>,
+    /// Make cookies with this secret (RFC 9018: 32 hexadecimal digits), as all servers of one address do
+    #[arg(long, value_name = "HEX", value_parser = cookie_secret)]
+    pub cookie_secret: Option<CookieSecret>,
+    /// The name of this server for those who ask for it (NSID)
+    #[arg(long, value_name = "TEXT")]
+    pub nsid: Option<String>,
+    /// Give addresses in the order of the zone, not in turn
+    #[arg(long)]
+    pub in_order: bool,
     /// Never ask others for names under this suffix
     #[arg(long, value_name = "SUFFIX")]
     pub private: Vec<Name>,
@@ -39,7 +72,13 @@ pub struct Options {
     /// Memory of the cache
     #[arg(long, value_name = "SIZE", default_value = "32MiB")]
     pub cache: ByteSize,
-    /// Certificate chain for tls:// addresses (PEM)
+    /// Keep the cache in this file from one run to the next
+    #[arg(long, value_name = "FILE")]
+    pub cache_file: Option<PathBuf>,
+    /// Become this user, without any privilege, once the sockets are open
+    #[arg(long, value_name = "NAME")]
+    pub user: Option<String>,
+    /// Certificate chain for tls:// and https:// addresses (PEM)
     #[arg(long, value_name = "FILE", requires = "key")]
     pub cert: Option<PathBuf>,
     /// Its private key (PEM)
@@ -48,6 +87,9 @@ pub struct Options {
     /// Trust the certificates in this file (PEM) for servers that are asked, instead of the system's
     #[arg(long, value_name = "FILE")]
     pub ca: Option<PathBuf>,
+    /// Zones from other servers and for them.
+    #[command(flatten)]
+    pub transfers: Transfers,
     /// Serve metrics for Prometheus here, at /metrics
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,
@@ -96,6 +138,24 @@ impl Options {
         for network in &self.allow {
             builder = builder.allow(*network);
         }
+        for network in &self.allow_zones {
+            builder = builder.allow_zones(*network);
+        }
+        if self.guard_rebinding {
+            builder = builder.guard_rebinding(self.rebind_exempt.clone());
+        }
+        builder = builder.limits(RateLimits {
+            queries_per_second: self.query_limit,
+            responses_per_second: self.response_limit,
+            ..RateLimits::default()
+        });
+        builder = builder.cookies(self.cookie_secret.unwrap_or_else(CookieSecret::random));
+        if let Some(name) = &self.nsid {
+            builder = builder.nsid(name.as_bytes());
+        }
+        if self.in_order {
+            builder = builder.in_order();
+        }
         for suffix in &self.private {
             builder = builder.private(suffix.clone());
         }
@@ -107,19 +167,20 @@ impl Options {
 
     pub(super) fn server(&self) -> Result<ServerConfig> {
         let mut config = ServerConfig::default();
+        config.forward.queries_per_second = self.forward_rate;
         config.listen.clone_from(&self.listen);
         config.threads = usize::from(self.threads);
         for forward in &self.forward {
             match forward {
                 Forward::To(upstream) => config.upstreams.push(upstream.clone()),
-                Forward::System => config.upstreams.extend(system_servers()?),
+                Forward::System => config.system = Some("/etc/resolv.conf".into()),
             }
         }
         let encrypted = |upstream: &Upstream| upstream.protocol.is_encrypted();
         if config.upstreams.iter().any(encrypted) {
             config.tls_client = Some(Arc::new(self.tls_client()?));
         }
-        if self.listen.iter().any(|listen| matches!(listen, Listen::Tls(_))) {
+        if self.listen.iter().any(|listen| !matches!(listen, Listen::Plain(_))) {
             config.tls_server = Some(Arc::new(self.tls_server()?));
         }
         Ok(config)
@@ -142,7 +203,7 @@ impl Options {
 
     fn tls_server(&self) -> Result<rustls::ServerConfig> {
         let (Some(cert), Some(key)) = (&self.cert, &self.key) else {
-            bail!("tls:// addresses take a certificate: give --cert and --key");
+            bail!("tls:// and https:// addresses take a certificate: give --cert and --key");
         };
         let chain =
             CertificateDer::pem_file_iter(cert).with_context(|| cert.display().to_string())?;
@@ -155,18 +216,12 @@ impl Options {
     }
 }
 
-fn provider() -> Arc<rustls::crypto::CryptoProvider> {
-    Arc::new(rustls::crypto::ring::default_provider())
+fn cookie_secret(text: &str) -> Result<CookieSecret, String> {
+    let wrong = || "give 32 hexadecimal digits".to_owned();
+    let digits = u128::from_str_radix(text, 16).ok().filter(|_| text.len() == 32);
+    digits.map(|secret| CookieSecret(secret.to_be_bytes())).ok_or_else(wrong)
 }
 
-/// The `nameserver` lines of resolv.conf(5).
-fn system_servers() -> Result<Vec<Upstream>> {
-    let path = "/etc/resolv.conf";
-    let text = std::fs::read_to_string(path).with_context(|| format!("cannot read {path}"))?;
-    let servers = text.lines().filter_map(|line| line.trim().strip_prefix("nameserver"));
-    let servers: Vec<Upstream> = servers.filter_map(|server| server.trim().parse().ok()).collect();
-    if servers.is_empty() {
-        bail!("{path} names no server");
-    }
-    Ok(servers)
+fn provider() -> Arc<rustls::crypto::CryptoProvider> {
+    Arc::new(rustls::crypto::ring::default_provider())
 }

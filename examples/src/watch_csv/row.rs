@@ -1,22 +1,22 @@
 //! One row: an instant and a value.
 
-use anomaly::UnixNanos;
+use anomaly::{Sample, UnixNanos};
 use jiff::Timestamp;
 use jiff::civil::DateTime;
 use jiff::tz::TimeZone;
 
 /// A row as it came, and what it means.
 #[derive(Debug)]
-pub(super) struct Row<'a> {
-    pub(super) timestamp: &'a str,
-    pub(super) text: &'a str,
-    pub(super) at: UnixNanos,
-    pub(super) value: Option<f64>,
+pub(crate) struct Row<'a> {
+    pub(crate) timestamp: &'a str,
+    pub(crate) text: &'a str,
+    pub(crate) at: UnixNanos,
+    pub(crate) value: Option<f64>,
 }
 
 /// Why a line is no row.
 #[derive(Debug, thiserror::Error)]
-pub(super) enum RowError {
+pub(crate) enum RowError {
     #[error(
         "{0:?} is no timestamp: give Unix seconds or milliseconds, RFC 3339, or 2014-04-10 07:15:00"
     )]
@@ -29,7 +29,7 @@ pub(super) enum RowError {
 
 impl<'a> Row<'a> {
     /// `None` for an empty line. Further fields are not looked at.
-    pub(super) fn parse(line: &'a str) -> Result<Option<Self>, RowError> {
+    pub(crate) fn parse(line: &'a str) -> Result<Option<Self>, RowError> {
         if line.trim().is_empty() {
             return Ok(None);
         }
@@ -45,6 +45,11 @@ impl<'a> Row<'a> {
             }
         };
         Ok(Some(Self { timestamp, text, at, value }))
+    }
+
+    /// What it says to a detector.
+    pub(crate) fn sample(&self) -> Sample {
+        self.value.map_or(Sample::missing(self.at), |value| Sample::new(self.at, value))
     }
 }
 

@@ -20,7 +20,16 @@ pub struct Relay {
 impl Relay {
     /// Starts one with a spool in `folder` and waits until it says where it listens.
     pub fn start(folder: &Path, args: &[&str]) -> Self {
-        let listeners = ["--udp", "--tcp", "--tls", "--relp", "--unix", "--unix-stream"];
+        let listeners = [
+            "--udp",
+            "--tcp",
+            "--tls",
+            "--relp",
+            "--relp-tls",
+            "--unix",
+            "--unix-stream",
+            "--journal",
+        ];
         let expected = args.iter().filter(|arg| listeners.contains(arg)).count();
         let mut child = Command::new(RELAY)
             .args(args)

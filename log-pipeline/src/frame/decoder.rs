@@ -140,6 +140,9 @@ impl Decoder {
             // Empty frames, and the line feed some senders put after a counted frame.
             let blank = input.iter().take_while(|byte| matches!(byte, b'\n' | b'\r' | 0)).count();
             take(input, blank);
+            if input.is_empty() {
+                return false;
+            }
         }
         let mut window = [0; MOST_DIGITS + 2];
         let held = self.held.len();

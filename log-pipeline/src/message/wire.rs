@@ -6,7 +6,7 @@ use super::Message;
 use crate::pri::Pri;
 
 pub(super) fn write(message: &Message<'_>, out: &mut Vec<u8>) {
-    let pri = message.pri.map_or(USER_NOTICE, Pri::number);
+    let pri = message.pri.unwrap_or(Pri::USER_NOTICE).number();
     write!(out, "<{pri}>1 ").expect("writing to a Vec does not fail");
     match message.timestamp {
         Some(time) => write!(out, "{}", time.rfc5424()).expect("writing to a Vec does not fail"),
@@ -26,7 +26,7 @@ pub(super) fn write(message: &Message<'_>, out: &mut Vec<u8>) {
     if message.structured_data.is_empty() {
         out.push(b'-');
     } else {
-        out.extend_from_slice(message.structured_data.wire());
+        message.structured_data.write(out);
     }
     if !message.message.is_empty() {
         out.push(b' ');
@@ -41,5 +41,4 @@ fn printable(byte: u8) -> u8 {
     if byte.is_ascii_graphic() { byte } else { b'?' }
 }
 
-const USER_NOTICE: u8 = 13;
 const BYTE_ORDER_MARK: &[u8] = b"\xef\xbb\xbf";

@@ -32,12 +32,22 @@ impl Intake {
         peer: Option<SocketAddr>,
         truncated: bool,
     ) -> Result<Receipt, AppendError> {
-        let (head, length) = Envelope { peer, truncated, frame }.head();
-        let parts = [&head[..length], frame];
+        let envelope = Envelope { peer, truncated, journal_cursor: None, frame };
+        self.append_envelope(envelope, received_ns).await
+    }
+
+    /// Like [`Intake::append`], whatever is in the envelope.
+    pub(super) async fn append_envelope(
+        &self,
+        envelope: Envelope<'_>,
+        received_ns: u64,
+    ) -> Result<Receipt, AppendError> {
+        let (head, length) = envelope.head();
+        let parts = [&head[..length], envelope.cursor().unwrap_or_default(), envelope.frame];
         loop {
             match self.wal.try_append(KIND, received_ns, &parts) {
                 Err(AppendError::Busy) => {
-                    let bytes = length + frame.len();
+                    let bytes = parts.iter().map(|part| part.len()).sum();
                     std::future::poll_fn(|context| self.wal.poll_room(context, bytes)).await;
                 }
                 outcome => return outcome,
@@ -53,7 +63,7 @@ impl Intake {
         peer: Option<SocketAddr>,
         truncated: bool,
     ) -> Result<Receipt, AppendError> {
-        let (head, length) = Envelope { peer, truncated, frame }.head();
+        let (head, length) = Envelope { peer, truncated, journal_cursor: None, frame }.head();
         self.wal.append(KIND, received_ns, &[&head[..length], frame])
     }
 }
@@ -76,6 +86,7 @@ pub(super) struct ListenerState {
     pub(super) dropped_kernel: Counter,
     pub(super) dropped_rate: Counter,
     pub(super) dropped_not_allowed: Counter,
+    pub(super) dropped_full: Counter,
     pub(super) dropped_log: Counter,
 }
 
@@ -97,8 +108,28 @@ impl ListenerState {
             dropped_kernel: Counter::default(),
             dropped_rate: Counter::default(),
             dropped_not_allowed: Counter::default(),
+            dropped_full: Counter::default(),
             dropped_log: Counter::default(),
         }
+    }
+
+    /// Counts a message the log did not take.
+    pub(super) fn count_refused(&self, peer: Option<SocketAddr>, error: &AppendError) {
+        if error.is_final() {
+            self.dropped_log.add(1);
+            tracing::warn!(?peer, %error, "message lost");
+        } else {
+            self.dropped_full.add(1);
+            tracing::debug!(?peer, %error, "message refused");
+        }
+    }
+
+    /// Counts an entry of the journal.
+    #[cfg(feature = "journal")]
+    pub(super) fn count_entry(&self, truncated: bool) {
+        let stats =
+            frame::Stats { frames: 1, truncated: u64::from(truncated), ..frame::Stats::default() };
+        self.count_frames(frame::Stats::default(), stats);
     }
 
     /// Adds what a decoder has seen since `before`.
@@ -144,6 +175,7 @@ impl ListenerState {
                 kernel: self.dropped_kernel.value(),
                 rate: self.dropped_rate.value(),
                 not_allowed: self.dropped_not_allowed.value(),
+                full: self.dropped_full.value(),
                 log: self.dropped_log.value(),
             },
         }

@@ -5,13 +5,25 @@ mod gate;
 mod reader;
 mod lines;
 mod relp;
-mod datagram;
 mod accept;
+mod datagram;
+#[cfg(feature = "journal")]
+mod place;
+#[cfg(feature = "journal")]
+mod export;
+#[cfg(feature = "journal")]
+mod journal;
 
 pub use bind::{ListenError, UnixMode, bind_tcp, bind_udp, bind_unix_datagram, bind_unix_stream};
+#[cfg(feature = "journal")]
+pub use journal::{JournalConfig, JournalError};
 
-pub(super) use accept::{Listener, Service, serve};
+pub(super) use accept::{Listener, Service, SocketFile, serve};
 pub(super) use datagram::{DatagramSocket, Datagrams};
+#[cfg(feature = "journal")]
+pub(super) use export::take_export;
+#[cfg(feature = "journal")]
+pub(super) use journal::Follower;
 
 use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, PoisonError};

@@ -92,6 +92,8 @@ impl ShutdownError {
 /// and leaves what was not delivered in the log.
 pub struct Pipeline {
     pub(super) intake: Arc<Intake>,
+    #[cfg(feature = "journal")]
+    pub(super) spool: std::path::PathBuf,
     durable: bool,
     drain: std::time::Duration,
     pub(super) stop: watch::Sender<bool>,
@@ -139,6 +141,8 @@ impl Pipeline {
         let (clock, sources, node) = (config.clock, config.sources, config.node);
         Ok(Self {
             intake: Arc::new(Intake { wal, clock, sources, node }),
+            #[cfg(feature = "journal")]
+            spool: config.spool,
             durable: config.wal.sync == Sync::Durable,
             drain: config.drain,
             stop: watch::Sender::new(false),
@@ -152,7 +156,8 @@ impl Pipeline {
     /// Appends one message, as a frame without its framing. The receipt tells when it is safe.
     ///
     /// # Errors
-    /// [`AppendError`]; never `Busy`, for that it waits.
+    /// [`AppendError`]; never `Busy`, for that it waits, and `Full` only when the log is kept with
+    /// [`WhenFull::DropNewest`](wal::WhenFull::DropNewest).
     pub async fn append(&self, frame: &[u8]) -> Result<Receipt, AppendError> {
         self.intake.append(frame, self.intake.now_ns(), None, false).await
     }
@@ -218,6 +223,20 @@ impl Pipeline {
         Ok(Subscription { cursor, state, intake, read: None, unacknowledged: 0 })
     }
 
+    /// Names of cursors in the log that nobody has opened: sinks of earlier times, for which the
+    /// log keeps what they have not delivered.
+    pub fn idle_cursors(&self) -> Vec<String> {
+        self.intake.wal.idle_cursors()
+    }
+
+    /// Has the log forget such a cursor. False when there is none.
+    ///
+    /// # Errors
+    /// [`CursorError`].
+    pub fn forget_cursor(&self, name: &str) -> Result<bool, CursorError> {
+        Cursor::forget(&self.intake.wal, name)
+    }
+
     /// Has every file sink open its file again before it writes next: what SIGHUP means after
     /// somebody has renamed the files.
     pub fn reopen_files(&self) {
@@ -239,7 +258,13 @@ impl Pipeline {
         Stats {
             wal,
             listeners: listeners.iter().map(|running| running.state.snapshot()).collect(),
-            sinks: sinks.iter().map(|sink| sink.state.snapshot(wal.next_seq, now_ns)).collect(),
+            sinks: sinks
+                .iter()
+                .map(|sink| {
+                    let skipped = self.intake.wal.skipped_records(sink.state.name());
+                    sink.state.snapshot(wal.next_seq, skipped, now_ns)
+                })
+                .collect(),
         }
     }
 
@@ -254,8 +279,15 @@ impl Pipeline {
         self.stop.send_replace(true);
         let listeners =
             std::mem::take(&mut *self.listeners.lock().unwrap_or_else(PoisonError::into_inner));
-        for listener in listeners {
-            listener.end.wait().await;
+        // All of them may be waiting for room that no sink makes: closing the log ends that.
+        let until = tokio::time::Instant::now() + self.drain;
+        let all_ended = async {
+            for listener in listeners {
+                listener.end.wait().await;
+            }
+        };
+        if tokio::time::timeout_at(until, all_ended).await.is_err() {
+            tracing::warn!("the log is full: what was received last is not taken");
         }
         let intake = Arc::clone(&self.intake);
         let closed = tokio::task::spawn_blocking(move || intake.wal.close()).await;
@@ -268,7 +300,7 @@ impl Pipeline {
             }
         };
         tokio::pin!(all_ended);
-        if tokio::time::timeout(self.drain, &mut all_ended).await.is_err() {
+        if tokio::time::timeout_at(until, &mut all_ended).await.is_err() {
             self.quit.send_replace(true);
             // A thread may hang in a write that never returns: it is not waited for any longer.
             let _ = tokio::time::timeout(QUIT, all_ended).await;

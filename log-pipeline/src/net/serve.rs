@@ -10,8 +10,10 @@ use tokio::sync::oneshot;
 use super::intake::ListenerState;
 use super::limits::Limits;
 use super::listen::{
-    DatagramSocket, Datagrams, ListenError, Listener, Service, Shared, bind_tcp, serve,
+    DatagramSocket, Datagrams, ListenError, Listener, Service, Shared, SocketFile, bind_tcp, serve,
 };
+#[cfg(feature = "journal")]
+use super::listen::{Follower, JournalConfig, JournalError, take_export};
 use super::pipeline::{End, Pipeline, Running};
 use super::stats::Transport;
 
@@ -65,6 +67,20 @@ impl Pipeline {
         self.serve_stream(Transport::Relp, socket, Service::Relp, limits)
     }
 
+    /// Like [`Pipeline::serve_relp`], over TLS: see [`tls_server`](super::tls_server).
+    ///
+    /// # Errors
+    /// [`ListenError`].
+    #[cfg(feature = "tls")]
+    pub fn serve_relp_tls(
+        &self,
+        socket: TcpListener,
+        tls: Arc<tokio_rustls::rustls::ServerConfig>,
+        limits: Limits,
+    ) -> Result<(), ListenError> {
+        self.serve_stream(Transport::Relp, socket, Service::RelpTls(tls.into()), limits)
+    }
+
     /// Takes syslog over UDP (RFC 5426), on a thread of its own.
     ///
     /// # Errors
@@ -86,11 +102,14 @@ impl Pipeline {
         limits: Limits,
     ) -> Result<(), ListenError> {
         let path = path.into();
-        let (address, socket) = (path.display().to_string(), DatagramSocket::Unix(socket, path));
+        let (address, socket) = (
+            path.display().to_string(),
+            DatagramSocket::Unix { socket, _file: SocketFile(Some(path)) },
+        );
         self.serve_datagrams(Transport::UnixDatagram, &address, socket, limits)
     }
 
-    /// Takes frames from a local stream socket.
+    /// Takes frames from a local stream socket, whose file goes away with the listener.
     ///
     /// # Errors
     /// [`ListenError`].
@@ -101,6 +120,7 @@ impl Pipeline {
     ) -> Result<(), ListenError> {
         let address = socket.local_addr().ok();
         let path = address.as_ref().and_then(|address| address.as_pathname());
+        let file = SocketFile(path.map(Into::into));
         let address = path.map_or_else(String::new, |path| path.display().to_string());
         let failed = |source| ListenError { address: address.clone(), source };
         socket.set_nonblocking(true).map_err(failed)?;
@@ -108,11 +128,50 @@ impl Pipeline {
         self.start(
             Transport::UnixStream,
             address,
-            Listener::Unix(listener),
+            Listener::Unix { listener, _file: file },
             Service::Lines,
             limits,
         );
         Ok(())
+    }
+
+    /// Follows the systemd journal: every entry becomes one message, once, however often this
+    /// process, `journalctl` or the machine dies. The log remembers how far it came, durably and
+    /// only after the entries are; one journal can be followed into a log.
+    ///
+    /// # Errors
+    /// [`JournalError`]; that `journalctl` is not there, or ends, is none: it is tried again.
+    #[cfg(feature = "journal")]
+    pub fn follow_journal(
+        &self,
+        config: JournalConfig,
+        limits: Limits,
+    ) -> Result<(), JournalError> {
+        let address = config
+            .folder
+            .as_ref()
+            .map_or_else(|| "journal".to_owned(), |folder| folder.display().to_string());
+        let shared = self.shared(Transport::Journal, address, limits);
+        let state = Arc::clone(&shared.state);
+        let follower = Follower::open(shared, &self.spool, config)?;
+        let end = End::Task(tokio::spawn(follower.run()));
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Running { state, end });
+        Ok(())
+    }
+
+    /// Takes journal entries in export format from a file or a stream called `name`, once: whoever
+    /// hands it over again has its messages twice.
+    #[cfg(feature = "journal")]
+    pub fn take_journal_export(
+        &self,
+        name: &str,
+        stream: impl tokio::io::AsyncRead + Send + Unpin + 'static,
+        limits: Limits,
+    ) {
+        let shared = self.shared(Transport::Journal, name.to_owned(), limits);
+        let state = Arc::clone(&shared.state);
+        let end = End::Task(tokio::spawn(take_export(stream, shared)));
+        self.listeners.lock().unwrap_or_else(PoisonError::into_inner).push(Running { state, end });
     }
 
     fn serve_stream(

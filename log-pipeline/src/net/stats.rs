@@ -33,6 +33,8 @@ pub enum Transport {
     UnixStream,
     /// A local datagram socket, like `/dev/log`.
     UnixDatagram,
+    /// The systemd journal.
+    Journal,
 }
 
 impl Transport {
@@ -45,6 +47,7 @@ impl Transport {
             Self::Relp => "relp",
             Self::UnixStream => "unix_stream",
             Self::UnixDatagram => "unix_datagram",
+            Self::Journal => "journal",
         }
     }
 }
@@ -99,7 +102,9 @@ pub struct Dropped {
     pub rate: u64,
     /// Datagrams from a network that may not send.
     pub not_allowed: u64,
-    /// The log was closed, had failed or refused them.
+    /// The log was as large as it may be and refuses what comes then.
+    pub full: u64,
+    /// The log was closed or had failed.
     pub log: u64,
 }
 
@@ -118,6 +123,8 @@ pub struct SinkStats {
     /// How long ago the oldest of these was received that the sink has looked at; zero when it
     /// is done with all it has read.
     pub lag: Duration,
+    /// Records given up before it had read them, because the log was as large as it may be.
+    pub skipped_records: u64,
     /// Attempts that failed and were or will be repeated.
     pub retries: u64,
     /// How it does now.

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crc_fast::crc32_iscsi as crc32c;
 
-use super::layout::{u32_at, u64_at};
+use super::layout::{MOST, u32_at, u64_at};
 use super::scan::Position;
 use super::storage::{File, Storage};
 
@@ -27,6 +27,9 @@ impl Checkpoint {
         let (temporary, name) = (format!("{name}.cursor.tmp"), file_name(name));
         let file = storage.create(&temporary)?;
         file.write_at(0, &encode(1, at))?;
+        // Both slots have their room from now on: commits go on when the disk is full, and with
+        // them segments go.
+        file.write_at(SLOT_DISTANCE, &[0; SLOT_BYTES])?;
         file.sync_data()?;
         storage.rename(&temporary, &name)?;
         storage.sync_dir()?;
@@ -37,17 +40,7 @@ impl Checkpoint {
     /// Reads the newer good slot. `None` when neither is good.
     pub(crate) fn open(storage: &dyn Storage, name: &str) -> io::Result<Option<Self>> {
         let file = storage.open(&file_name(name))?;
-        let mut newest: Option<(u64, u64, Position)> = None;
-        for slot in [0, 1] {
-            let mut bytes = [0; SLOT_BYTES];
-            let read = file.read_at(slot * SLOT_DISTANCE, &mut bytes)?;
-            if let Some((generation, position)) = decode(&bytes[..read])
-                && newest.is_none_or(|(newest, ..)| generation > newest)
-            {
-                newest = Some((generation, slot, position));
-            }
-        }
-        let Some((generation, slot, at)) = newest else { return Ok(None) };
+        let Some((generation, slot, at)) = newest(&*file)? else { return Ok(None) };
         // What was read may be in the page cache only: without this the next commit could
         // overwrite the slot that is on disk.
         file.sync_data()?;
@@ -82,6 +75,21 @@ impl Checkpoint {
     }
 }
 
+/// The newer good slot: generation, number and position.
+pub(super) fn newest(file: &dyn File) -> io::Result<Option<(u64, u64, Position)>> {
+    let mut newest: Option<(u64, u64, Position)> = None;
+    for slot in [0, 1] {
+        let mut bytes = [0; SLOT_BYTES];
+        let read = file.read_at(slot * SLOT_DISTANCE, &mut bytes)?;
+        if let Some((generation, position)) = decode(&bytes[..read])
+            && newest.is_none_or(|(newest, ..)| generation > newest)
+        {
+            newest = Some((generation, slot, position));
+        }
+    }
+    Ok(newest)
+}
+
 /// The name of the cursor in a file's name.
 pub(crate) fn cursor_name(file: &str) -> Option<&str> {
     file.strip_suffix(".cursor").filter(|name| valid_name(name))
@@ -112,7 +120,8 @@ fn encode(generation: u64, at: Position) -> [u8; SLOT_BYTES] {
 fn decode(bytes: &[u8]) -> Option<(u64, Position)> {
     let bytes = bytes.get(..SLOT_BYTES)?;
     let whole = u32_at(bytes, SLOT_BYTES - 4) == crc32c(&bytes[..SLOT_BYTES - 4]);
-    (bytes[..8] == MAGIC && whole).then(|| {
+    let countable = u64_at(bytes, 8) < MOST && u64_at(bytes, 16) < MOST;
+    (bytes[..8] == MAGIC && whole && countable).then(|| {
         let at = Position {
             seq: u64_at(bytes, 16),
             segment: u64_at(bytes, 24),

@@ -18,6 +18,33 @@ pub enum Sync {
     None,
 }
 
+/// What happens to a record when the log is as large as it may be.
+///
+/// A file system that is full is another matter: whatever this says, appending then waits until
+/// there is room again.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum WhenFull {
+    /// It waits until every cursor has passed the oldest segment. Who sends it is slowed.
+    #[default]
+    Block,
+    /// It is refused, and counted.
+    DropNewest,
+    /// It is taken. The oldest segment goes, and cursors that had not passed it jump; what they
+    /// have missed is counted for each.
+    DropOldest,
+}
+
+impl WhenFull {
+    /// A name for metrics.
+    pub fn label(self) -> &'static str {
+        match self {
+            Self::Block => "block",
+            Self::DropNewest => "drop-newest",
+            Self::DropOldest => "drop-oldest",
+        }
+    }
+}
+
 /// How a log is kept.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 #[non_exhaustive]
@@ -34,6 +61,12 @@ pub struct Config {
     pub max_pending_bytes: usize,
     /// Bytes a cursor reads at once. Default 256 KiB, least 4 KiB.
     pub chunk_bytes: usize,
+    /// Bytes that segments and records waiting to be written may take together; cursors and what
+    /// was set aside come on top. Default none, least 64 KiB. Segments go as a whole, so that none
+    /// of the limits above is more than a quarter of this.
+    pub max_bytes: Option<u64>,
+    /// What happens beyond it. Default [`WhenFull::Block`].
+    pub when_full: WhenFull,
 }
 
 impl Default for Config {
@@ -44,6 +77,8 @@ impl Default for Config {
             max_record_bytes: 1 << 20,
             max_pending_bytes: 4 << 20,
             chunk_bytes: 256 << 10,
+            max_bytes: None,
+            when_full: WhenFull::Block,
         }
     }
 }
@@ -78,4 +113,27 @@ impl Config {
         self.chunk_bytes = bytes.max(4 << 10);
         self
     }
+
+    /// Sets [`Config::max_bytes`] and [`Config::when_full`].
+    pub fn quota(mut self, bytes: u64, when_full: WhenFull) -> Self {
+        self.max_bytes = Some(bytes.max(64 << 10));
+        self.when_full = when_full;
+        self
+    }
+
+    /// With every limit no more than a quarter of the quota: two segments and a batch always fit,
+    /// and the log never waits for a segment that cannot go.
+    pub(super) fn within_quota(mut self) -> Self {
+        if let Some(bytes) = self.max_bytes {
+            let quarter = bytes / 4;
+            let in_memory = usize::try_from(quarter).unwrap_or(usize::MAX);
+            self.segment_bytes = self.segment_bytes.min(quarter);
+            self.max_pending_bytes = self.max_pending_bytes.min(in_memory);
+            self.max_record_bytes = self.max_record_bytes.min(in_memory - MOST_OVERHEAD);
+        }
+        self
+    }
 }
+
+/// Header and padding of a record, rounded up.
+const MOST_OVERHEAD: usize = 64;

@@ -12,7 +12,8 @@ use super::storage::{File, Storage};
 #[derive(Debug)]
 pub struct Disk {
     directory: PathBuf,
-    _lock: fs::File,
+    /// `None` when nothing is written.
+    lock: Option<fs::File>,
 }
 
 impl Disk {
@@ -35,7 +36,24 @@ impl Disk {
             TryLockError::WouldBlock => io::Error::from(io::ErrorKind::ResourceBusy),
             TryLockError::Error(error) => error,
         })?;
-        Ok(Self { directory, _lock: lock })
+        Ok(Self { directory, lock: Some(lock) })
+    }
+
+    /// Looks at `directory` without taking it: another process may write there. All that would
+    /// change something is refused.
+    ///
+    /// # Errors
+    /// Whatever the file system says, also when it is no directory.
+    pub fn read_only(directory: impl Into<PathBuf>) -> io::Result<Self> {
+        let directory = directory.into();
+        fs::read_dir(&directory)?;
+        Ok(Self { directory, lock: None })
+    }
+
+    /// The path of a file that is to be changed.
+    fn writable(&self, name: &str) -> io::Result<PathBuf> {
+        let allowed = self.lock.is_some().then(|| self.directory.join(name));
+        allowed.ok_or_else(|| io::ErrorKind::ReadOnlyFilesystem.into())
     }
 
     /// Where it is.
@@ -48,20 +66,24 @@ impl Storage for Disk {
     fn create(&self, name: &str) -> io::Result<Arc<dyn File>> {
         let mut options = OpenOptions::new();
         options.create(true).truncate(true).read(true).write(true);
-        Ok(Arc::new(Handle(options.open(self.directory.join(name))?)))
+        Ok(Arc::new(Handle(options.open(self.writable(name)?)?)))
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn File>> {
-        let file = OpenOptions::new().read(true).write(true).open(self.directory.join(name))?;
+        let file = {
+            let mut options = OpenOptions::new();
+            options.read(true).write(self.lock.is_some());
+            options.open(self.directory.join(name))?
+        };
         Ok(Arc::new(Handle(file)))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
-        fs::rename(self.directory.join(from), self.directory.join(to))
+        fs::rename(self.writable(from)?, self.writable(to)?)
     }
 
     fn unlink(&self, name: &str) -> io::Result<()> {
-        fs::remove_file(self.directory.join(name))
+        fs::remove_file(self.writable(name)?)
     }
 
     fn list(&self) -> io::Result<Vec<String>> {

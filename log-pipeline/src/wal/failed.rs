@@ -7,7 +7,7 @@ use std::io;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
 #[error("the log stopped: {operation} failed with {kind}")]
 pub struct Failed {
-    /// `write` or `sync`.
+    /// `write`, `truncate` or `sync`.
     pub operation: &'static str,
     /// What the file system said.
     pub kind: io::ErrorKind,

@@ -40,11 +40,9 @@ impl SegmentHeader {
         let bytes = bytes.get(..SEGMENT_HEADER)?;
         let known = bytes[..8] == MAGIC && u32_at(bytes, 8) == FORMAT_VERSION;
         let whole = u32_at(bytes, SEGMENT_HEADER - 4) == crc32c(&bytes[..SEGMENT_HEADER - 4]);
-        (known && whole).then(|| Self {
-            salt: u32_at(bytes, 12),
-            epoch: u64_at(bytes, 16),
-            base: u64_at(bytes, 24),
-        })
+        let (epoch, base) = (u64_at(bytes, 16), u64_at(bytes, 24));
+        let countable = epoch < MOST && base < MOST;
+        (known && whole && countable).then(|| Self { salt: u32_at(bytes, 12), epoch, base })
     }
 }
 
@@ -72,7 +70,8 @@ impl RecordHeader {
     pub(crate) fn decode(bytes: &[u8], salt: u32) -> Option<Self> {
         let head = bytes.get(..RECORD_HEADER)?;
         let check = crc32c(&head[4..RECORD_HEADER - 4]) ^ salt;
-        (u32_at(head, RECORD_HEADER - 4) == check).then(|| Self {
+        let good = u32_at(head, RECORD_HEADER - 4) == check && u64_at(head, 8) < MOST;
+        good.then(|| Self {
             length: u32_at(head, 4),
             seq: u64_at(head, 8),
             received_ns: u64_at(head, 16),
@@ -100,7 +99,8 @@ pub(crate) fn segment_name(base: u64) -> String {
 /// The inverse of [`segment_name`].
 pub(crate) fn segment_base(name: &str) -> Option<u64> {
     let digits = name.strip_suffix(".wal")?;
-    (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok())?
+    let base = (digits.len() == 16).then(|| u64::from_str_radix(digits, 16).ok())?;
+    base.filter(|base| *base < MOST)
 }
 
 /// The side file for bytes `from` of a segment that are not what was written.
@@ -120,6 +120,9 @@ pub(crate) const SEGMENT_HEADER: usize = 64;
 pub(crate) const RECORD_HEADER: usize = 32;
 /// Records begin at multiples of this, which bounds the search for the next one after damage.
 pub(crate) const ALIGNMENT: u64 = 8;
+
+/// Numbers of records and openings are below this, so that one can always be added.
+pub(crate) const MOST: u64 = 1 << 62;
 
 const MAGIC: [u8; 8] = *b"LOGPIPE\n";
 const FORMAT_VERSION: u32 = 1;

@@ -7,13 +7,13 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::task::{Context, Poll};
 use std::thread::JoinHandle;
 
-use super::config::{Config, Sync};
+use super::config::{Config, Sync, WhenFull};
 use super::failed::Failed;
 use super::layout::{RecordHeader, SEGMENT_HEADER, SegmentHeader, record_length};
 use super::receipt::Receipt;
 use super::recover::recover;
 use super::scan::Position;
-use super::segments::create;
+use super::segments::{is_full, make, settle};
 use super::state::{Segment, Shared, State, Stats};
 use super::storage::Storage;
 use super::writer::Writer;
@@ -45,6 +45,9 @@ pub enum AppendError {
     /// [`Wal::try_append`] only: the writer has enough to do.
     #[error("the log would have to wait")]
     Busy,
+    /// The log is as large as it may be ([`WhenFull::DropNewest`]).
+    #[error("the log is as large as it may be")]
+    Full,
     /// The log was closed.
     #[error("the log is closed")]
     Closed,
@@ -59,9 +62,16 @@ impl AppendError {
         match self {
             Self::TooLong { .. } => "too_long",
             Self::Busy => "busy",
+            Self::Full => "full",
             Self::Closed => "closed",
             Self::Failed(_) => "failed",
         }
+    }
+
+    /// Whether the log takes nothing any more; otherwise other records, or this one later, may fare
+    /// better.
+    pub fn is_final(&self) -> bool {
+        matches!(self, Self::Closed | Self::Failed(_))
     }
 }
 
@@ -83,14 +93,28 @@ impl Wal {
     /// [`OpenError`] when the storage fails. Damage is not an error: it is set aside and counted.
     pub fn open(storage: impl Storage, config: Config) -> Result<Self, OpenError> {
         let storage: Arc<dyn Storage> = Arc::new(storage);
-        let found = recover(&*storage, config.chunk_bytes)?;
+        let config = config.within_quota();
+        let mut found = recover(&*storage, config.chunk_bytes)?;
         let salt = RandomState::new().hash_one(found.next_epoch) as u32;
         let epoch = found.next_epoch;
         let header = SegmentHeader { epoch, base: found.next_seq, salt };
-        let file = create(&*storage, header)?;
         let length = SEGMENT_HEADER as u64;
         let mut segments: BTreeMap<u64, Segment> = found.segments;
-        segments.insert(header.base, Segment { header, length });
+        let file = match make(&*storage, header) {
+            Ok(file) => {
+                settle(&*storage, &*file)?;
+                segments.insert(header.base, Segment { header, length });
+                Some(file)
+            }
+            // What is there can be delivered all the same, which makes room.
+            Err(error) if is_full(&error) => {
+                tracing::error!(%error, "no room for the log: appending waits");
+                found.stats.disk_full += 1;
+                found.stats.waits_for_disk = true;
+                None
+            }
+            Err(error) => return Err(error.into()),
+        };
         let seq = found.next_seq;
         let state = State {
             pending: Vec::new(),
@@ -98,6 +122,11 @@ impl Wal {
             written_seq: seq,
             durable_seq: seq,
             visible: Position { seq, segment: header.base, offset: length },
+            used_bytes: segments.values().map(|segment| segment.length).sum(),
+            delivery_awaited: false,
+            deleting_bytes: 0,
+            freed: 0,
+            evicted_below: segments.keys().next().copied().unwrap_or(seq),
             segments,
             cursors: found.cursors,
             failed: None,
@@ -110,6 +139,7 @@ impl Wal {
             shared: Arc::clone(&shared),
             sync: config.sync,
             segment_bytes: config.segment_bytes,
+            evict_beyond: config.max_bytes.filter(|_| config.when_full == WhenFull::DropOldest),
             header,
             file,
             length,
@@ -168,6 +198,10 @@ impl Wal {
             if self.room(state, bytes).is_none() {
                 return Err(AppendError::Busy);
             }
+            if self.config.when_full == WhenFull::DropNewest && self.is_beyond(state, bytes) {
+                state.stats.refused_records += 1;
+                return Err(AppendError::Full);
+            }
             let seq = state.next_seq;
             RecordHeader { length, kind, seq, received_ns }.encode(
                 self.salt,
@@ -175,6 +209,7 @@ impl Wal {
                 &mut state.pending,
             );
             state.next_seq += 1;
+            state.used_bytes += record_length(length);
             state.stats.appended_records += 1;
             state.stats.appended_bytes += bytes as u64;
             Ok(seq)
@@ -213,6 +248,26 @@ impl Wal {
         self.shared.with(|state| state.cursors.keys().cloned().collect())
     }
 
+    /// Of these, the names of cursors nobody has open.
+    pub fn idle_cursors(&self) -> Vec<String> {
+        self.shared.with(|state| {
+            let idle = state.cursors.iter().filter(|(_, hold)| !hold.open);
+            idle.map(|(name, _)| name.clone()).collect()
+        })
+    }
+
+    /// Records the cursor `name` would have read, had they not been given up to make room
+    /// ([`WhenFull::DropOldest`]), since the log was opened.
+    pub fn skipped_records(&self, name: &str) -> u64 {
+        self.shared.with(|state| state.cursors.get(name).map_or(0, |hold| hold.skipped))
+    }
+
+    /// How far readers may go, and the number below which all records are durable.
+    #[cfg(feature = "journal")]
+    pub(crate) fn ends(&self) -> (Position, u64) {
+        self.shared.with(|state| (state.visible, state.durable_seq))
+    }
+
     #[cfg(feature = "tokio")]
     pub(crate) fn max_record_bytes(&self) -> usize {
         self.config.max_record_bytes
@@ -226,7 +281,14 @@ impl Wal {
     fn room(&self, state: &State, bytes: usize) -> Option<()> {
         let grown = state.pending.len() + record_length(bytes as u32) as usize;
         let fits = state.pending.is_empty() || grown <= self.config.max_pending_bytes;
-        (fits || state.failed.is_some() || state.closing).then_some(())
+        let blocks = self.config.when_full == WhenFull::Block && self.is_beyond(state, bytes);
+        ((fits && !blocks) || state.failed.is_some() || state.closing).then_some(())
+    }
+
+    /// Whether the log with a record of `bytes` would be larger than it may be.
+    fn is_beyond(&self, state: &State, bytes: usize) -> bool {
+        let grown = state.used_bytes + record_length(bytes as u32);
+        self.config.max_bytes.is_some_and(|most| grown > most)
     }
 }
 

@@ -6,7 +6,7 @@ use std::io;
 use super::checkpoint::{Checkpoint, cursor_name};
 use super::layout::{SEGMENT_HEADER, SegmentHeader, segment_base, segment_name};
 use super::scan::{Scan, Step};
-use super::segments::set_aside;
+use super::segments::{is_full, set_aside};
 use super::state::{Hold, Segment, Stats};
 use super::storage::Storage;
 
@@ -57,8 +57,7 @@ fn cursors(storage: &dyn Storage, names: &[String]) -> io::Result<BTreeMap<Strin
     for name in names.iter().filter_map(|name| cursor_name(name)) {
         // Without a good slot nothing is known: it reads from the oldest record again.
         let at = Checkpoint::open(storage, name)?.map(|checkpoint| checkpoint.durable());
-        let (segment, seq) = at.map_or((0, 0), |at| (at.segment, at.seq));
-        cursors.insert(name.to_owned(), Hold { segment, seq, open: false });
+        cursors.insert(name.to_owned(), Hold::at(at.map_or(0, |at| at.seq)));
     }
     Ok(cursors)
 }
@@ -119,10 +118,17 @@ fn mend(
     }
     for bytes in damage {
         let length = bytes.end - bytes.start;
-        if set_aside(storage, &*file, base, bytes)? {
-            found.stats.quarantined += 1;
-            found.stats.quarantined_bytes += length;
+        match set_aside(storage, &*file, base, bytes) {
+            Ok(false) => continue,
+            Ok(true) => {}
+            // A full disk must not keep the rest from being delivered.
+            Err(error) if is_full(&error) => {
+                tracing::warn!(%error, "damaged bytes could not be set aside");
+            }
+            Err(error) => return Err(error),
         }
+        found.stats.quarantined += 1;
+        found.stats.quarantined_bytes += length;
     }
     if good_end < segment.length {
         file.truncate(good_end)?;

@@ -1,9 +1,10 @@
 //! What appenders, the writer and readers of one log share, under one lock.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::sync::{Arc, Condvar, Mutex, MutexGuard};
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use super::failed::Failed;
 use super::layout::SegmentHeader;
@@ -42,6 +43,16 @@ pub(crate) struct State {
     pub(crate) segments: BTreeMap<u64, Segment>,
     /// Where each cursor's durable position is.
     pub(crate) cursors: BTreeMap<String, Hold>,
+    /// Bytes of segments and of records on their way into one.
+    pub(crate) used_bytes: u64,
+    /// Somebody waits for a cursor to commit.
+    pub(crate) delivery_awaited: bool,
+    /// Of these, bytes of files being deleted right now.
+    pub(crate) deleting_bytes: u64,
+    /// How often segments were deleted.
+    pub(crate) freed: u64,
+    /// Records below were given up to make room, as far as they were there.
+    pub(crate) evicted_below: u64,
     pub(crate) failed: Option<Failed>,
     /// No more appends; the writer finishes.
     pub(crate) closing: bool,
@@ -57,11 +68,17 @@ pub(crate) struct Segment {
 }
 
 /// What keeps segments from being deleted.
-#[derive(Debug, Clone, Copy)]
+#[derive(Debug, Clone)]
 pub(crate) struct Hold {
-    pub(crate) segment: u64,
+    /// Records below are done with, durably.
     pub(crate) seq: u64,
+    /// Records below are done with: what its checkpoint says.
+    pub(crate) committed: u64,
     pub(crate) open: bool,
+    /// Records the cursor would have read and that were given up to make room.
+    pub(crate) skipped: u64,
+    /// Which these are, in order; many old ones are one.
+    pub(crate) skips: Vec<Range<u64>>,
 }
 
 /// What a log has done since it was opened.
@@ -75,6 +92,8 @@ pub struct Stats {
     pub batches: u64,
     /// fdatasync calls on segments.
     pub syncs: u64,
+    /// The time these took: what a durable record waits for is mostly this.
+    pub sync_time: Duration,
     /// Bytes cut off the end of the newest segment when the log was opened: a record that was being
     /// written when the machine or process died.
     pub torn_bytes: u64,
@@ -84,6 +103,20 @@ pub struct Stats {
     pub quarantined_bytes: u64,
     /// Segments deleted because every cursor had passed them.
     pub deleted_segments: u64,
+    /// Records refused because the log was as large as it may be ([`WhenFull::DropNewest`]).
+    ///
+    /// [`WhenFull::DropNewest`]: super::WhenFull::DropNewest
+    pub refused_records: u64,
+    /// Segments given up to make room ([`WhenFull::DropOldest`]).
+    ///
+    /// [`WhenFull::DropOldest`]: super::WhenFull::DropOldest
+    pub evicted_segments: u64,
+    /// How often the file system was found to be full.
+    pub disk_full: u64,
+    /// Whether it is now: what was appended waits for room.
+    pub waits_for_disk: bool,
+    /// Bytes of segments and of records on their way into one: what the quota is about.
+    pub used_bytes: u64,
     /// Segments on disk.
     pub segments: u64,
     /// Sequence number of the next record to be appended.
@@ -154,24 +187,22 @@ impl Shared {
         at_most: Option<Duration>,
         mut ready: impl FnMut(&mut State) -> Option<R>,
     ) -> Option<R> {
+        let until = at_most.map(|time| Instant::now() + time);
         let mut waiting = self.lock();
         loop {
             if let Some(result) = ready(&mut waiting.state) {
                 return Some(result);
             }
-            match at_most {
-                None => waiting = self.work.wait(waiting).expect("no holder of the lock panics"),
-                Some(time) => {
-                    let (mut guard, outcome) = self
-                        .work
-                        .wait_timeout(waiting, time)
-                        .expect("no holder of the lock panics");
-                    if outcome.timed_out() {
-                        return ready(&mut guard.state);
-                    }
-                    waiting = guard;
-                }
+            let Some(until) = until else {
+                waiting = self.work.wait(waiting).expect("no holder of the lock panics");
+                continue;
+            };
+            let left = until.saturating_duration_since(Instant::now());
+            if left.is_zero() {
+                return None;
             }
+            let outcome = self.work.wait_timeout(waiting, left);
+            waiting = outcome.expect("no holder of the lock panics").0;
         }
     }
 
@@ -184,6 +215,7 @@ impl State {
     /// The counts, with the gauges filled in.
     pub(crate) fn stats(&self) -> Stats {
         Stats {
+            used_bytes: self.used_bytes,
             segments: self.segments.len() as u64,
             next_seq: self.next_seq,
             durable_seq: self.durable_seq,
@@ -198,4 +230,32 @@ impl State {
         }
         self.segments.get(&segment).map_or(0, |segment| segment.length)
     }
+
+    /// Counts what the cursor `name`, at `from`, misses of the records below `to` because they were
+    /// given up, and says how many these are.
+    pub(crate) fn skip(&mut self, name: &str, from: u64, to: u64) -> u64 {
+        let to = to.min(self.evicted_below);
+        let Some(hold) = self.cursors.get_mut(name) else { return 0 };
+        // Reading may have begun anew before what is counted already.
+        let from = from.max(hold.skips.last().map_or(0, |last| last.end));
+        if from >= to {
+            return 0;
+        }
+        hold.skipped += to - from;
+        hold.skips.push(from..to);
+        if hold.skips.len() > MOST_SKIPS {
+            let oldest = hold.skips.remove(0);
+            hold.skips[0].start = oldest.start;
+        }
+        to - from
+    }
 }
+
+impl Hold {
+    pub(crate) fn at(seq: u64) -> Self {
+        Self { seq, committed: seq, open: false, skipped: 0, skips: Vec::new() }
+    }
+}
+
+/// Remembered of one cursor.
+const MOST_SKIPS: usize = 256;

@@ -5,7 +5,7 @@ use std::time::Duration;
 use log_pipeline::cursor::{Cursor, CursorError, Start};
 use log_pipeline::wal::{AppendError, Config, Stage, Sync, Wal};
 
-use super::sim::{After, Sim};
+use log_pipeline::wal::sim::{After, Sim};
 
 fn small() -> Config {
     Config::default().segment_bytes(4096).chunk_bytes(4096)
@@ -185,4 +185,26 @@ fn a_torn_commit_never_costs_the_synced_one() {
         let next = take(&mut cursor, 1)[0];
         assert!((4..=7).contains(&next), "back to {next} of 4");
     }
+}
+
+#[test]
+fn a_forgotten_cursor_keeps_nothing() {
+    let sim = Sim::default();
+    let wal = Wal::open(sim.clone(), small()).unwrap();
+    let mut a = Cursor::open(&wal, "a", Start::Oldest).unwrap();
+    let b = Cursor::open(&wal, "b", Start::Oldest).unwrap();
+    for number in 0..200 {
+        append(&wal, number..number + 1);
+    }
+    assert_eq!(take(&mut a, 999).len(), 200);
+    assert!(matches!(Cursor::forget(&wal, "b"), Err(CursorError::InUse(_))));
+    drop(b);
+    assert_eq!(wal.idle_cursors(), ["b"]);
+    let before = wal.stats().segments;
+    assert!(Cursor::forget(&wal, "b").unwrap());
+    assert!(!Cursor::forget(&wal, "b").unwrap());
+    assert!(before > 3 && wal.stats().segments == 1);
+    assert_eq!(wal.cursors(), ["a"]);
+    let wal = Wal::open(sim.after(After::PowerCut), small()).unwrap();
+    assert_eq!(wal.cursors(), ["a"]);
 }

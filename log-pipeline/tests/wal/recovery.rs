@@ -1,7 +1,7 @@
 //! Damage costs the damaged record and nothing else.
 
-use super::sim::{After, Sim};
 use log_pipeline::cursor::{Cursor, Start};
+use log_pipeline::wal::sim::{After, Sim};
 use log_pipeline::wal::{Config, Disk, Wal};
 
 fn write(sim: &Sim, payloads: &[&[u8]]) -> String {

@@ -317,6 +317,8 @@ async fn captured(device: &str, file: &Path) -> Running {
     let mut tcpdump = Command::new("tcpdump");
     // Immediate, because a packet is in the file before it is looked for; in nanoseconds.
     tcpdump.args(["-i", device, "-U", "--immediate-mode", "-j", "host"]);
+    // In immediate mode each packet takes a slot of the whole snapshot length: by default there are eight.
+    tcpdump.args(["-s", "65535", "-B", "65536"]);
     tcpdump.args(["--time-stamp-precision=nano", "-Z", "root", "-w"]).arg(file).arg("tcp");
     let tcpdump = Running(tcpdump.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
     while !std::fs::metadata(file).is_ok_and(|file| file.len() > 0) {

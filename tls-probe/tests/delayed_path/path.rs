@@ -15,25 +15,25 @@ use std::{
 use nix::sched::{CloneFlags, unshare};
 use tun_rs::{DeviceBuilder, SyncDevice};
 
-pub const NEAR: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
-pub const FAR: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
+pub(crate) const NEAR: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 1);
+pub(crate) const FAR: Ipv4Addr = Ipv4Addr::new(10, 9, 0, 2);
 
 /// What a packet takes one way, at the least.
-pub const ONE_WAY: Duration = Duration::from_millis(15);
+pub(crate) const ONE_WAY: Duration = Duration::from_millis(15);
 
 /// What it takes more at the most. Packets never overtake each other.
-pub const JITTER: Duration = Duration::from_millis(3);
+pub(crate) const JITTER: Duration = Duration::from_millis(3);
 
 /// One way over the router.
 #[derive(Default)]
-pub struct Way {
+pub(crate) struct Way {
     /// Packets with payload until the one that is lost; nought for none.
     lose: AtomicU32,
 }
 
 impl Way {
     /// Loses the n-th packet with payload from now on, counted from one.
-    pub fn lose(&self, nth: u32) {
+    pub(crate) fn lose(&self, nth: u32) {
         self.lose.store(nth, Ordering::SeqCst);
     }
 
@@ -59,7 +59,7 @@ fn payload(packet: &[u8]) -> usize {
 
 /// Makes this thread's namespace the near host's, `far` runs in a thread and a namespace of its own, the
 /// far host's. Both ways to lose packets on are returned: to the far host, to the near one.
-pub fn lay(far: impl FnOnce() + Send + 'static) -> (Arc<Way>, Arc<Way>) {
+pub(crate) fn lay(far: impl FnOnce() + Send + 'static) -> (Arc<Way>, Arc<Way>) {
     let near_device = device("near", NEAR, FAR);
     let (tell, told) = mpsc::channel();
     thread::spawn(move || {

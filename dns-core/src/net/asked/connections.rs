@@ -10,6 +10,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::{Heard, Pending, TlsClient, id_of};
 use crate::forward::AttemptId;
+use crate::message::Frames;
 use crate::upstream::{Protocol, Upstream};
 
 type Queries = mpsc::Sender<(AttemptId, Vec<u8>)>;
@@ -97,21 +98,29 @@ async fn over_tls(
         Some(name) => ServerName::try_from(name.clone()).map_err(io::Error::other)?,
         None => server.address.ip().into(),
     };
+    #[cfg(feature = "https")]
+    if server.protocol == Protocol::Https {
+        let mut config = rustls::ClientConfig::clone(&config);
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        let connector = tokio_rustls::TlsConnector::from(std::sync::Arc::new(config));
+        let stream = timeout(CONNECT, connector.connect(name, stream)).await??;
+        return super::https::converse(stream, server, queries, heard).await;
+    }
     let connecting = tokio_rustls::TlsConnector::from(config).connect(name, stream);
     let stream = timeout(CONNECT, connecting).await??;
     converse(stream, queries, pending, heard).await
 }
 
 #[cfg(not(feature = "tls"))]
-async fn over_tls(
+fn over_tls(
     _: TcpStream,
     _: &Upstream,
     _: &TlsClient,
     _: &mut mpsc::Receiver<(AttemptId, Vec<u8>)>,
     _: &mut Pending,
     _: &mpsc::Sender<Heard>,
-) -> io::Result<()> {
-    Err(io::ErrorKind::Unsupported.into())
+) -> std::future::Ready<io::Result<()>> {
+    std::future::ready(Err(io::ErrorKind::Unsupported.into()))
 }
 
 async fn converse<S: AsyncRead + AsyncWrite>(
@@ -121,7 +130,7 @@ async fn converse<S: AsyncRead + AsyncWrite>(
     heard: &mpsc::Sender<Heard>,
 ) -> io::Result<()> {
     let (mut reader, mut writer) = split(stream);
-    let mut received = Vec::with_capacity(4096);
+    let mut frames = Frames::default();
     let mut idle_at = Instant::now() + IDLE;
     loop {
         tokio::select! {
@@ -136,11 +145,11 @@ async fn converse<S: AsyncRead + AsyncWrite>(
                 timeout(CONNECT, writer.flush()).await??;
                 idle_at = Instant::now() + IDLE;
             }
-            read = reader.read_buf(&mut received) => {
+            read = reader.read_buf(frames.room()) => {
                 if read? == 0 {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
-                while let Some(response) = next_message(&mut received) {
+                while let Some(response) = frames.next_message() {
                     let attempts = id_of(&response).and_then(|id| pending.remove(&id));
                     for attempt in attempts.into_iter().flatten() {
                         let _ = heard.send(Heard::Response(attempt, response.clone())).await;
@@ -153,36 +162,11 @@ async fn converse<S: AsyncRead + AsyncWrite>(
     }
 }
 
-/// Takes the first whole message off the front.
-fn next_message(received: &mut Vec<u8>) -> Option<Vec<u8>> {
-    let len = usize::from(u16::from_be_bytes(*received.first_chunk()?));
-    let message = received.get(2..2 + len)?.to_vec();
-    received.drain(..2 + len);
-    Some(message)
-}
-
 /// Connections to one server at once.
 const CONNECTIONS: usize = 8;
 /// Queries waiting to be written on one.
 const IN_FLIGHT: usize = 256;
 /// How long opening, and writing, may take.
-const CONNECT: Duration = Duration::from_secs(3);
+pub(super) const CONNECT: Duration = Duration::from_secs(3);
 /// How long a connection is kept without a word; many servers close after ten seconds.
-const IDLE: Duration = Duration::from_secs(8);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn messages_come_whole_however_they_were_cut() {
-        let stream = [0, 2, 7, 7, 0, 0, 0, 3, 1, 2, 3];
-        for cut in 0..stream.len() {
-            let mut received = stream[..cut].to_vec();
-            let mut messages: Vec<_> = std::iter::from_fn(|| next_message(&mut received)).collect();
-            received.extend(&stream[cut..]);
-            messages.extend(std::iter::from_fn(|| next_message(&mut received)));
-            assert_eq!(messages, [vec![7, 7], vec![], vec![1, 2, 3]], "cut at {cut}");
-        }
-    }
-}
+pub(super) const IDLE: Duration = Duration::from_secs(8);

@@ -7,6 +7,8 @@ use super::{MasterFileError, Mistake};
 pub(super) struct Word<'t> {
     pub(super) text: &'t str,
     pub(super) quoted: bool,
+    /// Nothing stands between it and the word before.
+    pub(super) joined: bool,
 }
 
 /// A line, or several within parentheses.
@@ -38,6 +40,7 @@ impl<'t> Lexer<'t> {
         let mut entry = Entry { line: self.line, indented: false, words: Vec::new() };
         let (mut depth, mut opened) = (0u32, self.line);
         let mut begins = true;
+        let mut word_end = usize::MAX;
         while let Some(octet) = self.peek() {
             match octet {
                 b'\n' => {
@@ -72,8 +75,12 @@ impl<'t> Lexer<'t> {
                         .ok_or_else(|| self.mistake(Mistake::StrayParenthesis))?;
                     self.at += 1;
                 }
-                b'"' => entry.words.push(self.quoted()?),
-                _ => entry.words.push(self.plain()),
+                octet => {
+                    let joined = word_end == self.at;
+                    let word = if octet == b'"' { self.quoted()? } else { self.plain() };
+                    entry.words.push(Word { joined, ..word });
+                    word_end = self.at;
+                }
             }
             begins = false;
         }
@@ -100,7 +107,7 @@ impl<'t> Lexer<'t> {
                 _ => self.at += 1,
             }
         }
-        Word { text: &self.text[start..self.at], quoted: false }
+        Word { text: &self.text[start..self.at], quoted: false, joined: false }
     }
 
     fn quoted(&mut self) -> Result<Word<'t>, MasterFileError> {
@@ -111,7 +118,7 @@ impl<'t> Lexer<'t> {
                 b'"' => {
                     let text = &self.text[start..self.at];
                     self.at += 1;
-                    return Ok(Word { text, quoted: true });
+                    return Ok(Word { text, quoted: true, joined: false });
                 }
                 b'\n' => break,
                 b'\\' => self.escape(),

@@ -2,6 +2,7 @@
 
 use std::io;
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,7 +18,20 @@ use super::{Shared, lines, relp, stopped};
 /// Where connections come from.
 pub(in crate::net) enum Listener {
     Tcp(TcpListener),
-    Unix(UnixListener),
+    Unix { listener: UnixListener, _file: SocketFile },
+}
+
+/// The file of a local socket, which goes away with it.
+#[derive(Debug)]
+pub(in crate::net) struct SocketFile(pub(in crate::net) Option<PathBuf>);
+
+impl Drop for SocketFile {
+    fn drop(&mut self) {
+        if let Some(path) = &self.0 {
+            // Somebody may have removed it, or we may not any more.
+            let _ = std::fs::remove_file(path);
+        }
+    }
 }
 
 enum Stream {
@@ -34,6 +48,8 @@ pub(in crate::net) enum Service {
     /// RFC 5425.
     #[cfg(feature = "tls")]
     Tls(tokio_rustls::TlsAcceptor),
+    #[cfg(feature = "tls")]
+    RelpTls(tokio_rustls::TlsAcceptor),
 }
 
 impl Listener {
@@ -42,7 +58,7 @@ impl Listener {
             Self::Tcp(listener) => {
                 listener.accept().await.map(|(stream, peer)| (Stream::Tcp(stream), Some(peer)))
             }
-            Self::Unix(listener) => {
+            Self::Unix { listener, .. } => {
                 listener.accept().await.map(|(stream, _)| (Stream::Unix(stream), None))
             }
         }
@@ -123,26 +139,39 @@ async fn speak<S: AsyncRead + AsyncWrite + Unpin>(
         Service::Relp => relp::receive(&mut stream, peer, shared).await,
         #[cfg(feature = "tls")]
         Service::Tls(acceptor) => {
-            let mut stop = shared.stop.clone();
-            let accepted = tokio::select! {
-                accepted = tokio::time::timeout(shared.limits.unfinished, acceptor.accept(stream)) => accepted,
-                () = stopped(&mut stop) => return Ok(()),
+            let Some(mut stream) = handshake(stream, acceptor, shared).await? else {
+                return Ok(());
             };
-            match accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into())) {
-                Ok(mut stream) => {
-                    let outcome = lines::receive(&mut stream, peer, shared).await;
-                    // Says that this is the end and no truncation (RFC 5425 §4.4), if the peer
-                    // listens.
-                    let _ = tokio::time::timeout(FAREWELL, stream.shutdown()).await;
-                    outcome
-                }
-                Err(error) => {
-                    shared.state.handshake.add(1);
-                    Err(error)
-                }
-            }
+            let outcome = lines::receive(&mut stream, peer, shared).await;
+            // Says that this is the end and no truncation (RFC 5425 §4.4), if the peer listens.
+            let _ = tokio::time::timeout(FAREWELL, stream.shutdown()).await;
+            outcome
         }
+        #[cfg(feature = "tls")]
+        Service::RelpTls(acceptor) => match handshake(stream, acceptor, shared).await? {
+            Some(mut stream) => relp::receive(&mut stream, peer, shared).await,
+            None => Ok(()),
+        },
     }
+}
+
+/// `None` when the listener stops before it is done.
+#[cfg(feature = "tls")]
+async fn handshake<S: AsyncRead + AsyncWrite + Unpin>(
+    stream: S,
+    acceptor: tokio_rustls::TlsAcceptor,
+    shared: &Shared,
+) -> io::Result<Option<tokio_rustls::server::TlsStream<S>>> {
+    let mut stop = shared.stop.clone();
+    let accepted = tokio::select! {
+        accepted = tokio::time::timeout(shared.limits.unfinished, acceptor.accept(stream)) => accepted,
+        () = stopped(&mut stop) => return Ok(None),
+    };
+    let accepted = accepted.unwrap_or_else(|_| Err(io::ErrorKind::TimedOut.into()));
+    if accepted.is_err() {
+        shared.state.handshake.add(1);
+    }
+    accepted.map(Some)
 }
 
 #[cfg(feature = "tls")]

@@ -6,13 +6,13 @@ use std::net::{SocketAddr, UdpSocket};
 use std::os::fd::{AsRawFd, RawFd};
 use std::os::unix::fs::MetadataExt;
 use std::os::unix::net::UnixDatagram;
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use nix::errno::Errno;
 use nix::sys::socket::{MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg};
 
 use super::Shared;
+use super::accept::SocketFile;
 use crate::frame;
 use crate::net::kernel;
 
@@ -20,15 +20,14 @@ use crate::net::kernel;
 #[derive(Debug)]
 pub(in crate::net) enum DatagramSocket {
     Udp(UdpSocket),
-    /// The file goes away with the socket.
-    Unix(UnixDatagram, PathBuf),
+    Unix { socket: UnixDatagram, _file: SocketFile },
 }
 
 impl DatagramSocket {
     fn fd(&self) -> RawFd {
         match self {
             Self::Udp(socket) => socket.as_raw_fd(),
-            Self::Unix(socket, _) => socket.as_raw_fd(),
+            Self::Unix { socket, .. } => socket.as_raw_fd(),
         }
     }
 
@@ -39,19 +38,10 @@ impl DatagramSocket {
                 socket.set_nonblocking(false)?;
                 socket.set_read_timeout(Some(TICK))
             }
-            Self::Unix(socket, _) => {
+            Self::Unix { socket, .. } => {
                 socket.set_nonblocking(false)?;
                 socket.set_read_timeout(Some(TICK))
             }
-        }
-    }
-}
-
-impl Drop for DatagramSocket {
-    fn drop(&mut self) {
-        if let Self::Unix(_, path) = self {
-            // Somebody may have removed it, or we may not any more.
-            let _ = fs::remove_file(path);
         }
     }
 }
@@ -80,7 +70,7 @@ impl Datagrams {
                 let is_v4 = udp.local_addr()?.is_ipv4();
                 metadata.ok().map(|metadata| (metadata.ino(), is_v4))
             }
-            DatagramSocket::Unix(..) => None,
+            DatagramSocket::Unix { .. } => None,
         };
         Ok(Self { socket, shared, inode, looked: Instant::now() })
     }
@@ -143,9 +133,8 @@ impl Datagrams {
             } else if let Err(error) =
                 shared.intake.append_blocking(frame, now_ns, datagram.peer, truncated)
             {
-                shared.state.dropped_log.add(1);
-                tracing::warn!(peer = ?datagram.peer, %error, "datagram lost");
-                goes_on = false;
+                shared.state.count_refused(datagram.peer, &error);
+                goes_on &= !error.is_final();
             }
         }
         shared.state.received_bytes.add(bytes);

@@ -65,9 +65,8 @@ async fn take_in(frame: Frame<'_>, now_ns: u64, peer: Option<SocketAddr>, shared
     match shared.intake.append(frame.bytes, now_ns, peer, frame.truncated).await {
         Ok(_receipt) => true,
         Err(error) => {
-            shared.state.dropped_log.add(1);
-            tracing::warn!(?peer, %error, "frame lost");
-            false
+            shared.state.count_refused(peer, &error);
+            !error.is_final()
         }
     }
 }

@@ -107,8 +107,7 @@ async fn take_in(
                         last = Some(receipt);
                     }
                     Err(error) => {
-                        shared.state.dropped_log.add(1);
-                        tracing::warn!(?peer, %error, "message refused");
+                        shared.state.count_refused(peer, &error);
                         server.refuse(txnr);
                     }
                 }

@@ -251,7 +251,14 @@ pub struct RelpOutput {
     pub window: usize,
     /// What a message is. Default [`Format::Rfc5424`].
     pub format: Format,
-    /// Longest time to connect. Default 10 s.
+    /// How to wrap the connection in TLS, as librelp does it: see
+    /// [`tls_client`](crate::net::tls_client).
+    #[cfg(feature = "tls")]
+    pub tls: Option<std::sync::Arc<tokio_rustls::rustls::ClientConfig>>,
+    /// The name the server's certificate must have; the host of the address when not set.
+    #[cfg(feature = "tls")]
+    pub server_name: Option<String>,
+    /// Longest time to connect, handshake included. Default 10 s.
     pub connect_timeout: Duration,
     /// Longest time to wait for any answer while one is due. Default 90 s, as librelp has it.
     pub answer_timeout: Duration,
@@ -264,6 +271,10 @@ impl RelpOutput {
             address: address.into(),
             window: crate::relp::DEFAULT_WINDOW,
             format: Format::Rfc5424,
+            #[cfg(feature = "tls")]
+            tls: None,
+            #[cfg(feature = "tls")]
+            server_name: None,
             connect_timeout: CONNECT_TIMEOUT,
             answer_timeout: Duration::from_secs(90),
         }
@@ -278,6 +289,20 @@ impl RelpOutput {
     /// Sets [`RelpOutput::format`].
     pub fn format(mut self, format: Format) -> Self {
         self.format = format;
+        self
+    }
+
+    /// Sets [`RelpOutput::tls`].
+    #[cfg(feature = "tls")]
+    pub fn tls(mut self, config: std::sync::Arc<tokio_rustls::rustls::ClientConfig>) -> Self {
+        self.tls = Some(config);
+        self
+    }
+
+    /// Sets [`RelpOutput::server_name`].
+    #[cfg(feature = "tls")]
+    pub fn server_name(mut self, name: impl Into<String>) -> Self {
+        self.server_name = Some(name.into());
         self
     }
 

@@ -32,7 +32,7 @@ pub(in crate::net) async fn drive(mut feed: Feed, output: Output, mut quit: watc
 async fn deliver(feed: &mut Feed, output: &Output) -> io::Result<()> {
     let mut failures = 0;
     loop {
-        let before = feed.state.snapshot(0, 0).delivered_records;
+        let before = feed.state.delivered();
         let outcome = match output {
             Output::Stream(output) => stream::session(feed, output).await,
             Output::Relp(output) => relp::session(feed, output).await,
@@ -42,7 +42,7 @@ async fn deliver(feed: &mut Feed, output: &Output) -> io::Result<()> {
         if let SessionError::Log(error) = error {
             return Err(error);
         }
-        let delivered = feed.state.snapshot(0, 0).delivered_records > before;
+        let delivered = feed.state.delivered() > before;
         failures = if delivered { 1 } else { failures + 1 };
         let wait = feed.config.backoff.after(failures, jitter());
         let chain = describe(&error);

@@ -13,6 +13,7 @@ use crate::cursor::{Cursor, CursorError, Start};
 use crate::envelope::{Envelope, KIND};
 use crate::message::Message;
 use crate::net::intake::Intake;
+use crate::net::sources::Sources;
 use crate::parse::parse;
 use crate::timestamp::Timestamp;
 use crate::wal::{Position, Record};
@@ -143,20 +144,10 @@ impl Feed {
 
     fn choose(&mut self, record: &Record) -> io::Result<Option<Item>> {
         self.read = record.position;
-        if record.kind != KIND {
-            return Ok(None);
-        }
-        let envelope = Envelope::decode(&record.payload);
-        let item = Item {
-            epoch: record.epoch,
-            seq: record.seq,
-            received_ns: record.received_ns,
-            peer: envelope.peer,
-            frame: record.payload.slice_ref(envelope.frame),
-            position: record.position,
-        };
+        let Some(item) = Item::of(record) else { return Ok(None) };
         if !self.config.routes.is_empty() {
-            let (message, peer) = (item.message(&self.intake), item.peer.map(|peer| peer.ip()));
+            let (message, peer) =
+                (item.message(&self.intake.sources), item.peer.map(|peer| peer.ip()));
             if !self.config.routes.iter().any(|route| route.matches(&message, peer)) {
                 self.pass(PASSED_AT_ONCE)?;
                 return Ok(None);
@@ -169,9 +160,25 @@ impl Feed {
 }
 
 impl Item {
+    /// The message in a record; `None` when it is something else.
+    pub(in crate::net) fn of(record: &Record) -> Option<Self> {
+        if record.kind != KIND {
+            return None;
+        }
+        let envelope = Envelope::decode(&record.payload);
+        Some(Self {
+            epoch: record.epoch,
+            seq: record.seq,
+            received_ns: record.received_ns,
+            peer: envelope.peer,
+            frame: record.payload.slice_ref(envelope.frame),
+            position: record.position,
+        })
+    }
+
     /// The message, parsed now.
-    pub(in crate::net) fn message(&self, intake: &Intake) -> Message<'_> {
-        let source = intake.sources.of(self.peer.map(|peer| peer.ip()));
+    pub(in crate::net) fn message(&self, sources: &Sources) -> Message<'_> {
+        let source = sources.of(self.peer.map(|peer| peer.ip()));
         parse(&self.frame, self.received(), &source.policy)
     }
 

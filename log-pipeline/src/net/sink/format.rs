@@ -3,8 +3,10 @@
 use std::io::Write;
 
 use super::feed::Item;
-use crate::message::{Message, Protocol};
+use crate::message::Message;
 use crate::net::intake::Intake;
+use crate::net::sources::Sources;
+use crate::wal::Record;
 
 /// The form of a message in a sink.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -31,19 +33,39 @@ impl Format {
         }
     }
 
+    /// Appends what a sink would write for `record`, without a line end, and says whether it is a
+    /// message. `sources` and `node` as in [`Config`](crate::net::Config).
+    pub fn write_record(
+        self,
+        record: &Record,
+        sources: &Sources,
+        node: &str,
+        out: &mut Vec<u8>,
+    ) -> bool {
+        let item = Item::of(record);
+        if let Some(item) = &item {
+            self.write_item(item, sources, node, out);
+        }
+        item.is_some()
+    }
+
     /// Appends the message to `out`, without a line end.
     pub(super) fn write(self, item: &Item, intake: &Intake, out: &mut Vec<u8>) {
+        self.write_item(item, &intake.sources, &intake.node, out);
+    }
+
+    fn write_item(self, item: &Item, sources: &Sources, node: &str, out: &mut Vec<u8>) {
         match self {
             Self::Raw => out.extend_from_slice(&item.frame),
             Self::Rfc5424 => {
-                let message = item.message(intake);
-                if message.protocol == Protocol::Rfc5424 && message.error.is_none() {
+                let message = item.message(sources);
+                if message.passes_as_rfc5424(&item.frame) {
                     out.extend_from_slice(&item.frame);
                 } else {
                     message.write_rfc5424(out);
                 }
             }
-            Self::Json => json(&item.message(intake), item, &intake.node, out),
+            Self::Json => json(&item.message(sources), item, node, out),
         }
     }
 

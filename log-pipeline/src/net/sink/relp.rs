@@ -2,8 +2,7 @@
 
 use std::collections::VecDeque;
 
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::TcpStream;
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::{Instant, sleep_until};
 
 use super::config::RelpOutput;
@@ -19,10 +18,13 @@ pub(super) async fn session(feed: &mut Feed, output: &RelpOutput) -> Result<(), 
         return feed.commit_read().map_err(SessionError::Log);
     };
     let stream = connect(&output.address, output.connect_timeout).await?;
-    let client = Client::new(output.window);
-    let (message, sent) = (Vec::new(), VecDeque::new());
-    let mut session = Session { feed, output, client, sent, message, waiting: Some(first) };
-    session.run(stream).await
+    #[cfg(feature = "tls")]
+    if let Some(tls) = &output.tls {
+        let (name, time) = (output.server_name.as_deref(), output.connect_timeout);
+        let stream = super::tls::handshake(stream, tls, &output.address, name, time).await?;
+        return Session::new(feed, output, first).run(stream).await;
+    }
+    Session::new(feed, output, first).run(stream).await
 }
 
 struct Sent {
@@ -43,14 +45,25 @@ struct Session<'a> {
     waiting: Option<Item>,
 }
 
-impl Session<'_> {
-    async fn run(&mut self, mut stream: TcpStream) -> Result<(), SessionError> {
+impl<'a> Session<'a> {
+    fn new(feed: &'a mut Feed, output: &'a RelpOutput, first: Item) -> Self {
+        let client = Client::new(output.window);
+        let (message, sent) = (Vec::new(), VecDeque::new());
+        Self { feed, output, client, sent, message, waiting: Some(first) }
+    }
+
+    async fn run<S>(&mut self, mut stream: S) -> Result<(), SessionError>
+    where
+        S: AsyncRead + AsyncWrite + Unpin,
+    {
         let mut buffer = vec![0; READ_BYTES];
         let mut log_ended = false;
         let mut heard = Instant::now();
         loop {
             if !self.client.transmit().is_empty() {
                 stream.write_all(self.client.transmit()).await?;
+                // TLS keeps what does not fill a record.
+                stream.flush().await?;
                 self.client.transmit().clear();
             }
             if self.waiting.is_some() && self.client.has_room() {

@@ -38,6 +38,10 @@ impl SinkState {
         &self.name
     }
 
+    pub(in crate::net) fn delivered(&self) -> u64 {
+        self.records.value()
+    }
+
     /// A record was read that was received at `received_ns`.
     pub(in crate::net) fn read(&self, received_ns: u64) {
         if self.oldest_ns.value() == 0 {
@@ -88,7 +92,12 @@ impl SinkState {
         *self.health.lock().unwrap_or_else(PoisonError::into_inner) = (health, reason);
     }
 
-    pub(in crate::net) fn snapshot(&self, next_seq: u64, now_ns: u64) -> SinkStats {
+    pub(in crate::net) fn snapshot(
+        &self,
+        next_seq: u64,
+        skipped_records: u64,
+        now_ns: u64,
+    ) -> SinkStats {
         let (health, failed) = self.health.lock().unwrap_or_else(PoisonError::into_inner).clone();
         let lag = match self.oldest_ns.value() {
             0 => Duration::ZERO,
@@ -100,6 +109,7 @@ impl SinkState {
             delivered_bytes: self.bytes.value(),
             lag_records: next_seq.saturating_sub(self.committed_seq.value()),
             lag,
+            skipped_records,
             retries: self.retries.value(),
             health,
             failed,

@@ -23,7 +23,10 @@ pub(super) async fn session(feed: &mut Feed, output: &StreamOutput) -> Result<()
     let ends = (stream.local_addr()?, stream.peer_addr()?);
     #[cfg(feature = "tls")]
     if let Some(tls) = &output.tls {
-        let stream = super::tls::handshake(stream, tls, output).await?;
+        let stream = {
+            let (name, time) = (output.server_name.as_deref(), output.connect_timeout);
+            super::tls::handshake(stream, tls, &output.address, name, time).await?
+        };
         return Session::new(feed, output, ends).run(stream, first).await;
     }
     Session::new(feed, output, ends).run(stream, first).await

@@ -1,0 +1,230 @@
+//! Many series at once, a detector each, and their alerts.
+
+mod recency;
+mod shard;
+#[cfg(feature = "snapshots")]
+mod save;
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::alert::{AlertStats, Alerts, Event, Labels, Policy};
+use crate::config::Config;
+use crate::detector::Detector;
+use crate::sample::{Sample, UnixNanos};
+use crate::signal::Observation;
+
+use recency::Recency;
+#[cfg(feature = "snapshots")]
+pub use save::{LoadError, Loaded};
+pub use shard::shard_of;
+
+/// Detectors keyed by labels, with the alerts of all of them. Bounded: a new series takes the
+/// place of the one unheard of for the longest time.
+#[derive(Debug)]
+pub struct Fleet {
+    config: Arc<Config>,
+    alerts: Alerts,
+    places: HashMap<Labels, u32>,
+    /// Places of series, and those that are free.
+    series: Vec<Option<Series>>,
+    free: Vec<u32>,
+    recency: Recency,
+    most_series: usize,
+    idle_after: Duration,
+    events: VecDeque<Event>,
+    stats: FleetStats,
+}
+
+#[derive(Debug)]
+struct Series {
+    labels: Labels,
+    detector: Detector,
+    heard: UnixNanos,
+}
+
+/// What a fleet holds and has done.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct FleetStats {
+    /// Series watched now.
+    pub series: usize,
+    /// Series given up for new ones.
+    pub evicted: u64,
+    /// Series given up because they were idle.
+    pub idle: u64,
+    /// Records of snapshots that were damaged: these series learn anew.
+    pub refused: u64,
+    /// Events given up because nobody polled them.
+    pub events_dropped: u64,
+    /// What the alerts told.
+    pub alerts: AlertStats,
+}
+
+impl Fleet {
+    /// A fleet whose series are watched alike.
+    pub fn new(config: impl Into<Arc<Config>>, policy: Policy) -> Self {
+        Self {
+            config: config.into(),
+            alerts: Alerts::new(policy),
+            places: HashMap::new(),
+            series: Vec::new(),
+            free: Vec::new(),
+            recency: Recency::default(),
+            most_series: DEFAULT_SERIES,
+            idle_after: Duration::MAX,
+            events: VecDeque::new(),
+            stats: FleetStats::default(),
+        }
+    }
+
+    /// How many series at most (10,000; 1…100,000,000).
+    pub fn most_series(mut self, series: usize) -> Self {
+        self.most_series = series.clamp(1, MOST_SERIES);
+        self
+    }
+
+    /// How many bytes detectors may take at most: as many series as fit, each counted as a fresh
+    /// one of this fleet's configuration. Its label strings and its place in the tables come on top.
+    pub fn most_bytes(self, bytes: usize) -> Self {
+        let each = Detector::new(Arc::clone(&self.config)).size_bytes();
+        self.most_series(bytes / each)
+    }
+
+    /// How long a series may be unheard of before its detector is given up (for ever).
+    /// [`Fleet::handle_timeout`] sees to it.
+    pub fn idle_after(mut self, silence: Duration) -> Self {
+        self.idle_after = silence;
+        self
+    }
+
+    /// Takes a sample of a series, new or known. What it does to alerts comes out of
+    /// [`Fleet::poll_event`]. Allocates for a new series and when alerts change.
+    pub fn observe(&mut self, labels: &Labels, sample: Sample) -> Observation {
+        let place = match self.places.get(labels) {
+            Some(&place) => place,
+            None => self.insert(labels.clone(), Detector::new(Arc::clone(&self.config))),
+        };
+        self.recency.touch(place);
+        let series = self.taken(place);
+        series.heard = series.heard.max(sample.at);
+        let observation = series.detector.observe(sample);
+        let event = self.alerts.observe(sample.at, labels, &observation);
+        self.push(event);
+        observation
+    }
+
+    /// Watches a series with a detector of its own: another configuration, or one restored.
+    /// Replaces the one that watched it.
+    pub fn watch(&mut self, labels: Labels, detector: Detector) {
+        match self.places.get(&labels) {
+            Some(&place) => self.taken(place).detector = detector,
+            None => drop(self.insert(labels, detector)),
+        }
+    }
+
+    /// The detector of a series.
+    pub fn detector(&self, labels: &Labels) -> Option<&Detector> {
+        let place = *self.places.get(labels)?;
+        self.series[place as usize].as_ref().map(|series| &series.detector)
+    }
+
+    /// Gives up a series, as when its shard moved elsewhere: what it had learned. An alert it is
+    /// part of clears as for every series that is gone.
+    pub fn forget(&mut self, labels: &Labels) -> Option<Detector> {
+        let place = self.places.remove(labels)?;
+        self.recency.remove(place);
+        self.free.push(place);
+        self.series[place as usize].take().map(|series| series.detector)
+    }
+
+    /// Tells every series the time: those that are missing notice, and alerts of series that are
+    /// gone clear. Work goes with the number of series; call it about as often as a missing
+    /// series should be noticed.
+    pub fn handle_timeout(&mut self, now: UnixNanos) {
+        self.forget_idle(now);
+        for at in 0..self.series.len() {
+            let Some(Series { labels, detector, .. }) = &mut self.series[at] else { continue };
+            if detector.is_silent_at(now) {
+                let observation = detector.observe(Sample::missing(now));
+                let event = self.alerts.observe(now, labels, &observation);
+                self.push(event);
+            }
+        }
+        while let Some(event) = self.alerts.poll_forgotten(now) {
+            self.push(Some(event));
+        }
+    }
+
+    /// The next thing that happened to an alert.
+    pub fn poll_event(&mut self) -> Option<Event> {
+        self.events.pop_front()
+    }
+
+    /// The alerts of the fleet.
+    pub fn alerts(&self) -> &Alerts {
+        &self.alerts
+    }
+
+    /// The series watched and their detectors, in no order.
+    pub fn detectors(&self) -> impl Iterator<Item = (&Labels, &Detector)> {
+        self.series.iter().flatten().map(|series| (&series.labels, &series.detector))
+    }
+
+    /// What the fleet holds and has done.
+    pub fn stats(&self) -> FleetStats {
+        FleetStats { series: self.places.len(), alerts: self.alerts.stats(), ..self.stats }
+    }
+
+    /// The series at a place that the table names.
+    fn taken(&mut self, place: u32) -> &mut Series {
+        self.series[place as usize].as_mut().expect("a place in the table is taken")
+    }
+
+    fn forget_idle(&mut self, now: UnixNanos) {
+        while let Some(oldest) = self.recency.oldest() {
+            let series = self.series[oldest as usize].as_ref().expect("a listed place is taken");
+            if now.since(series.heard) < self.idle_after {
+                return;
+            }
+            let labels = series.labels.clone();
+            self.forget(&labels);
+            self.stats.idle += 1;
+        }
+    }
+
+    fn insert(&mut self, labels: Labels, detector: Detector) -> u32 {
+        if self.places.len() >= self.most_series
+            && let Some(oldest) = self.recency.oldest()
+        {
+            let series = self.series[oldest as usize].as_ref().expect("a listed place is taken");
+            let labels = series.labels.clone();
+            self.forget(&labels);
+            self.stats.evicted += 1;
+        }
+        let heard = detector.last_value().unwrap_or(UnixNanos::new(i64::MIN));
+        let series = Some(Series { labels: labels.clone(), detector, heard });
+        let place = if let Some(place) = self.free.pop() {
+            self.series[place as usize] = series;
+            self.recency.lead(place);
+            place
+        } else {
+            self.series.push(series);
+            self.recency.push()
+        };
+        self.places.insert(labels, place);
+        place
+    }
+
+    fn push(&mut self, event: Option<Event>) {
+        if event.is_some() && self.events.len() >= MOST_EVENTS {
+            self.events.pop_front();
+            self.stats.events_dropped += 1;
+        }
+        self.events.extend(event);
+    }
+}
+
+const DEFAULT_SERIES: usize = 10_000;
+const MOST_SERIES: usize = 100_000_000;
+const MOST_EVENTS: usize = 4096;

@@ -1,0 +1,4 @@
+//! What the fuzz targets do with their bytes; tests do the same with the seeds.
+
+pub mod zones;
+pub mod wire;

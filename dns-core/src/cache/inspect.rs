@@ -1,0 +1,58 @@
+//! Looking into the cache from outside: what it holds, entry by entry.
+
+use std::sync::Arc;
+
+use super::{Cache, Entry};
+use crate::name::Name;
+use crate::question::{KeyParts, View, key_parts};
+use crate::record_type::{Class, RecordType};
+
+/// One cached answer and what it is cached under.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Cached {
+    /// The name, in lower case.
+    pub name: Name,
+    /// The type.
+    pub rtype: RecordType,
+    /// The class.
+    pub class: Class,
+    /// The site it is for.
+    pub view: View,
+    /// Whether it was asked for with signatures.
+    pub dnssec_ok: bool,
+    /// Whether the asker checks signatures itself.
+    pub checking_disabled: bool,
+    /// The answer and its times.
+    pub entry: Arc<Entry>,
+}
+
+impl Cache {
+    /// Every answer, in no order. Leaves no trace; one shard is locked at a time, and none while the caller
+    /// looks.
+    pub fn iter(&self) -> impl Iterator<Item = Cached> {
+        self.shards.iter().flat_map(|part| {
+            let mut cached = Vec::new();
+            part.read().each(|key, entry| cached.extend(Cached::of(key, entry)));
+            cached
+        })
+    }
+
+    /// Takes out one type of `name`, in every view, and returns how many. Looks at every entry.
+    pub fn purge_type(&self, name: &Name, rtype: RecordType) -> usize {
+        let folded = name.folded();
+        let doomed = |key: &[u8], _: &Entry| {
+            key_parts(key)
+                .is_some_and(|parts| parts.rtype == rtype && parts.name == folded.as_wire())
+        };
+        self.shards.iter().map(|part| part.write().purge(doomed)).sum()
+    }
+}
+
+impl Cached {
+    fn of(key: &[u8], entry: &Arc<Entry>) -> Option<Cached> {
+        let KeyParts { view, rtype, class, dnssec_ok, checking_disabled, name } = key_parts(key)?;
+        let (name, entry) = (Name::from_wire(name).ok()?, Arc::clone(entry));
+        Some(Cached { name, rtype, class, view, dnssec_ok, checking_disabled, entry })
+    }
+}

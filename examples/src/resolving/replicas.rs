@@ -1,0 +1,154 @@
+//! Zones from other servers and for them: the words of the command line about transfers.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use anyhow::{Context, Result, anyhow, bail};
+use dns_core::net::Replica;
+use dns_core::notify::Peer;
+use dns_core::primary::{Grant, Primary, ZoneOptions};
+use dns_core::secondary::SecondaryConfig;
+use dns_core::tsig::Keyring;
+use dns_core::{Name, Resolver};
+
+/// Who sends zones to us, and who may have ours.
+#[derive(Clone, Debug, clap::Args)]
+pub struct Transfers {
+    /// Answer for a zone that other servers send: ORIGIN=ADDR[#KEY], several with commas between
+    #[arg(long, value_name = "ORIGIN=ADDR[#KEY][,ADDR...]")]
+    pub secondary: Vec<Of<Servers>>,
+    /// The same, and for every zone that it lists (RFC 9432)
+    #[arg(long, value_name = "ORIGIN=ADDR[#KEY][,ADDR...]")]
+    pub catalog: Vec<Of<Servers>>,
+    /// Let this network, or whoever signs with this key, or both at once transfer a zone
+    #[arg(long, value_name = "ORIGIN=CIDR|#KEY|CIDR#KEY")]
+    pub allow_transfer: Vec<Of<Grant>>,
+    /// Tell these servers when a zone changes
+    #[arg(long, value_name = "ORIGIN=ADDR[#KEY][,ADDR...]")]
+    pub notify: Vec<Of<Servers>>,
+    /// Keys shared with other servers: NAME:hmac-sha256:SECRET, one a line
+    #[arg(long, value_name = "FILE")]
+    pub keys: Option<PathBuf>,
+    /// Keep zones that others sent, and what changed in ours, in this directory
+    #[arg(long, value_name = "DIR")]
+    pub state: Option<PathBuf>,
+}
+
+/// Something about one zone.
+#[derive(Clone, Debug)]
+pub struct Of<T> {
+    /// The zone's origin.
+    pub origin: Name,
+    /// What is said of it.
+    pub what: T,
+}
+
+impl<T: FromStr<Err: std::fmt::Display>> FromStr for Of<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Of<T>, String> {
+        let (origin, what) = text.split_once('=').ok_or("begin with ORIGIN=")?;
+        let origin = origin.parse().map_err(|error| format!("{origin}: {error}"))?;
+        let what = what.parse().map_err(|error| format!("{what}: {error}"))?;
+        Ok(Of { origin, what })
+    }
+}
+
+/// Servers, each with the name of the key that it shares with us.
+#[derive(Clone, Debug)]
+pub struct Servers(Vec<(SocketAddr, Option<Name>)>);
+
+impl FromStr for Servers {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Servers, String> {
+        let one = |text: &str| {
+            let (address, key) = text.split_once('#').map_or((text, None), |(a, k)| (a, Some(k)));
+            let address = address
+                .parse::<SocketAddr>()
+                .or_else(|_| address.parse::<IpAddr>().map(|ip| SocketAddr::new(ip, 53)))
+                .map_err(|_| "write ADDR, ADDR:PORT or ADDR#KEY".to_owned())?;
+            let key = key.map(|key| key.parse().map_err(|error| format!("{key}: {error}")));
+            Ok((address, key.transpose()?))
+        };
+        text.split(',').map(one).collect::<Result<_, String>>().map(Servers)
+    }
+}
+
+impl Transfers {
+    /// The holder of our zones.
+    pub(super) fn primary(&self, resolver: Resolver) -> Result<Primary> {
+        let keys = self.keys.as_deref().map_or_else(|| Ok(Keyring::default()), read_keys)?;
+        if let Some(directory) = &self.state {
+            let shown = directory.display();
+            std::fs::create_dir_all(directory).with_context(|| format!("cannot make {shown}"))?;
+        }
+        let primary = Primary::new(resolver, keys, self.state.as_deref());
+        let grants = self.allow_transfer.iter().map(|of| &of.origin);
+        for origin in grants.chain(self.notify.iter().map(|of| &of.origin)) {
+            primary.configure(origin, self.options(&primary, origin)?);
+        }
+        Ok(primary)
+    }
+
+    /// The zones that others send.
+    pub(super) fn replicas(&self, primary: &Primary) -> Result<Vec<Replica>> {
+        let all = self.secondary.iter().map(|of| (of, false));
+        let all = all.chain(self.catalog.iter().map(|of| (of, true)));
+        all.map(|(of, catalog)| {
+            let primaries = peers(primary, &of.what)?;
+            let config = SecondaryConfig::new(of.origin.clone(), primaries);
+            let options = self.options(primary, &of.origin)?;
+            Ok(Replica { config, options, catalog })
+        })
+        .collect()
+    }
+
+    fn options(&self, primary: &Primary, origin: &Name) -> Result<ZoneOptions> {
+        let mut options = ZoneOptions::default();
+        for of in self.allow_transfer.iter().filter(|of| of.origin == *origin) {
+            if let Some(key) = &of.what.key {
+                known(primary, key)?;
+            }
+            options.transfer.push(of.what.clone());
+        }
+        for of in self.notify.iter().filter(|of| of.origin == *origin) {
+            options.notify.extend(peers(primary, &of.what)?);
+        }
+        Ok(options)
+    }
+}
+
+fn peers(primary: &Primary, servers: &Servers) -> Result<Vec<Peer>> {
+    let peer = |(address, key): &(SocketAddr, Option<Name>)| {
+        let peer = Peer::new(*address);
+        Ok(match key {
+            Some(key) => peer.with_key(known(primary, key)?.clone()),
+            None => peer,
+        })
+    };
+    servers.0.iter().map(peer).collect()
+}
+
+fn known<'p>(primary: &'p Primary, key: &Name) -> Result<&'p std::sync::Arc<dns_core::tsig::Key>> {
+    primary.keys().find(key).ok_or_else(|| anyhow!("no key {key}: add it to the file of --keys"))
+}
+
+fn read_keys(file: &Path) -> Result<Keyring> {
+    let shown = file.display();
+    let text = std::fs::read_to_string(file).with_context(|| format!("cannot read {shown}"))?;
+    let mut keys = Keyring::default();
+    for (number, line) in text.lines().enumerate() {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        // The line is not shown: it holds a secret.
+        match line.parse() {
+            Ok(key) => drop(keys.add(key)),
+            Err(error) => bail!("{shown}:{}: {error}", number + 1),
+        }
+    }
+    Ok(keys)
+}

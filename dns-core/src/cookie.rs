@@ -4,7 +4,7 @@
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::sip::siphash24;
+use siphasher::sip::SipHasher24;
 
 /// What server cookies are made with. Servers that answer at one address share it (RFC 9018 §5).
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -101,7 +101,7 @@ impl CookieSecret {
                 32
             }
         };
-        let hash = siphash24(&self.0, &input[..len]);
+        let hash = SipHasher24::new_with_key(&self.0).hash(&input[..len]);
         let mut cookie = [0; 24];
         cookie[..16].copy_from_slice(&input[..16]);
         cookie[16..].copy_from_slice(&hash.to_le_bytes());

@@ -11,7 +11,6 @@ pub mod record_type;
 pub mod message;
 pub mod rdata;
 mod layout;
-mod sip;
 pub mod edns;
 pub mod question;
 pub mod answer;

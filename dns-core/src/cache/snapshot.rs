@@ -7,12 +7,12 @@ use std::io::{self, Write};
 use std::sync::Arc;
 use std::time::Duration;
 
+use siphasher::sip::SipHasher24;
 use thiserror::Error;
 
 use super::{Cache, Entry, Freshness, Lifetime, Source};
 use crate::answer::Answer;
 use crate::question::{View, key_parts};
-use crate::sip::siphash24;
 use crate::ttl::Ttl;
 
 /// Why a snapshot is not taken.
@@ -124,7 +124,11 @@ fn write_block(out: &mut dyn Write, block: &[u8]) -> io::Result<()> {
     let len = u32::try_from(block.len()).map_err(|_| io::ErrorKind::FileTooLarge)?;
     out.write_all(&len.to_be_bytes())?;
     out.write_all(block)?;
-    out.write_all(&siphash24(&CHECK, block).to_be_bytes())
+    out.write_all(&check(block).to_be_bytes())
+}
+
+fn check(block: &[u8]) -> u64 {
+    SipHasher24::new_with_key(&CHECK).hash(block)
 }
 
 /// Reads a snapshot, all of it before anything of it is believed.
@@ -140,9 +144,9 @@ pub(crate) fn read(snapshot: &[u8]) -> Result<Vec<Saved<'_>>, SnapshotError> {
         let (len, after) = rest.split_first_chunk().ok_or(SnapshotError::Short)?;
         let len = u32::from_be_bytes(*len) as usize;
         let (mut block, after) = after.split_at_checked(len).ok_or(SnapshotError::Short)?;
-        let (check, after) = after.split_first_chunk().ok_or(SnapshotError::Short)?;
-        let at = snapshot.len() - after.len() - check.len();
-        if siphash24(&CHECK, block) != u64::from_be_bytes(*check) {
+        let (sum, after) = after.split_first_chunk().ok_or(SnapshotError::Short)?;
+        let at = snapshot.len() - after.len() - sum.len();
+        if check(block) != u64::from_be_bytes(*sum) {
             return Err(SnapshotError::Corrupted(at));
         }
         if block.is_empty() {

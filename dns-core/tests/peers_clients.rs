@@ -1,15 +1,17 @@
 //! dig and kdig as clients: over UDP, TCP, TLS and HTTPS, with cookies, padding, EDNS and NSID.
 #![cfg(all(feature = "https", feature = "zones"))]
 
-#[expect(dead_code, reason = "no peer runs in the background here")]
-mod peers;
+#[allow(dead_code, reason = "each test uses its part")]
+mod programs;
+mod tls_pair;
 
 use std::net::SocketAddr;
 use std::process::Command;
 
 use dns_core::net::{Listen, Server, ServerConfig};
 use dns_core::{CookieSecret, Resolver, Zone};
-use peers::{Pair, peer};
+use programs::find;
+use tls_pair::Pair;
 
 const ZONE: &str =
     "@ 300 SOA ns mail 1 1d 2h 4w 60\n@ 300 NS ns\nns 300 A 10.0.0.1\nwww 300 A 10.0.0.2\n";
@@ -63,7 +65,7 @@ async fn dig_is_content() {
         (https, "www.corp A +https", &["10.0.0.2", "(HTTPS)"]),
         (https, "www.corp A +https-get", &["10.0.0.2", "(HTTPS-GET)"]),
     ] {
-        let Some(dig) = peer("dig") else { return };
+        let Some(dig) = find("dig").map(Command::new) else { return };
         let text = said(dig, at, words(args)).await;
         for word in wanted {
             assert!(text.contains(word), "dig {args} does not say {word}:\n{text}");
@@ -85,7 +87,7 @@ async fn kdig_is_content_and_checks_the_certificate() {
         (https, format!("www.corp A +https {ca}"), &["10.0.0.2", "HTTP/2-POST"]),
         (https, format!("www.corp A +https-get {ca}"), &["10.0.0.2", "HTTP/2-GET"]),
     ] {
-        let Some(kdig) = peer("kdig") else { return };
+        let Some(kdig) = find("kdig").map(Command::new) else { return };
         let text = said(kdig, at, words(&args)).await;
         for word in wanted {
             assert!(text.contains(word), "kdig {args} does not say {word}:\n{text}");

@@ -1,24 +1,33 @@
 //! unbound and BIND as servers that are asked: over UDP, TCP, TLS and HTTPS, with cookies, truncation, denials.
 #![cfg(all(feature = "https", feature = "zones"))]
 
-#[expect(dead_code, reason = "nobody is served here")]
-mod peers;
+#[allow(dead_code, reason = "each test uses its part")]
+mod programs;
+mod tls_pair;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
+use std::process::Command;
 
 use dns_core::forward::{AskedOutcome, Carrier};
 use dns_core::net::{Server, ServerConfig};
 use dns_core::{Name, Outcome, RecordType, Resolver, Upstream};
-use peers::{Pair, Running, free, peer};
+use programs::daemon::{Daemon, free_ports};
+use programs::find;
+use tls_pair::Pair;
+
+/// For plain DNS, TLS and HTTPS.
+fn addresses() -> [SocketAddr; 3] {
+    free_ports().map(|port| SocketAddr::from((Ipv4Addr::LOCALHOST, port)))
+}
 
 /// Text that does not fit a datagram.
 fn large() -> String {
     (0..12).map(|i| format!("\"{i:0>200}\"")).collect::<Vec<_>>().join(" ")
 }
 
-fn unbound(folder: &Path, pair: &Pair, [plain, tls, https]: [SocketAddr; 3]) -> Option<Running> {
-    let mut command = peer("unbound")?;
+fn unbound(folder: &Path, pair: &Pair, [plain, tls, https]: [SocketAddr; 3]) -> Option<Daemon> {
+    let mut command = Command::new(find("unbound")?);
     let config = format!(
         "server:\n directory: \"{}\"\n chroot: \"\"\n username: \"\"\n pidfile: \"\"\n do-daemonize: no\n \
          use-syslog: no\n num-threads: 1\n module-config: \"iterator\"\n interface: 127.0.0.1@{}\n \
@@ -40,11 +49,11 @@ fn unbound(folder: &Path, pair: &Pair, [plain, tls, https]: [SocketAddr; 3]) -> 
     let path = folder.join("unbound.conf");
     std::fs::write(&path, config).expect("room");
     command.args(["-d", "-c"]).arg(&path);
-    Some(Running::start(command, plain))
+    Some(Daemon::start(command, plain.port()))
 }
 
-fn named(folder: &Path, pair: &Pair, [plain, tls, https]: [SocketAddr; 3]) -> Option<Running> {
-    let mut command = peer("named")?;
+fn named(folder: &Path, pair: &Pair, [plain, tls, https]: [SocketAddr; 3]) -> Option<Daemon> {
+    let mut command = Command::new(find("named")?);
     let zone = format!(
         "$TTL 60\n@ IN SOA ns mail 1 3600 600 86400 60\n@ IN NS ns\nns IN A 203.0.113.1\n\
          www IN A 203.0.113.9\nwww IN AAAA 2001:db8::9\nlarge IN TXT {}\n",
@@ -68,7 +77,7 @@ fn named(folder: &Path, pair: &Pair, [plain, tls, https]: [SocketAddr; 3]) -> Op
     let path = folder.join("named.conf");
     std::fs::write(&path, config).expect("room");
     command.args(["-f", "-4", "-n", "1", "-c"]).arg(&path);
-    Some(Running::start(command, https))
+    Some(Daemon::start(command, https.port()))
 }
 
 async fn asks_everything(upstream: &str, pair: &Pair) -> Vec<(Carrier, AskedOutcome)> {
@@ -127,7 +136,7 @@ async fn over_every_transport(
 #[tokio::test]
 async fn unbound_is_asked_over_every_transport() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (pair, addresses) = (Pair::new(folder.path()), free());
+    let (pair, addresses) = (Pair::new(folder.path()), addresses());
     let Some(_unbound) = unbound(folder.path(), &pair, addresses) else { return };
     over_every_transport(addresses, &pair).await;
 }
@@ -135,7 +144,7 @@ async fn unbound_is_asked_over_every_transport() {
 #[tokio::test]
 async fn bind_is_asked_over_every_transport_and_gets_the_cookie_it_wants() {
     let folder = tempfile::tempdir().expect("a folder");
-    let (pair, addresses) = (Pair::new(folder.path()), free());
+    let (pair, addresses) = (Pair::new(folder.path()), addresses());
     let Some(_named) = named(folder.path(), &pair, addresses) else { return };
     let asked = over_every_transport(addresses, &pair).await;
     assert_eq!(asked[0], (Carrier::Udp, AskedOutcome::BadCookie), "{asked:?}");

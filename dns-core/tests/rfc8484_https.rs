@@ -1,6 +1,8 @@
 //! RFC 8484: DNS over HTTPS, spoken to clients and to servers.
 #![cfg(all(feature = "https", feature = "zones"))]
 
+mod tls_pair;
+
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
@@ -8,38 +10,18 @@ use bytes::Bytes;
 use dns_core::net::{Listen, Server, ServerConfig};
 use dns_core::{Name, Outcome, RecordType, Resolver, Zone};
 use http::{Method, Request, StatusCode};
+use tls_pair::Pair;
 
 const ZONE: &str =
     "@ 300 SOA ns mail 1 1d 2h 4w 77\n@ 300 NS ns\nns 300 A 10.0.0.1\nwww 42 A 10.0.0.2\n";
 /// The query of RFC 8484 §4.1.1, for another name: www.corp, type A, id 0.
 const GET: &str = "AAABAAABAAAAAAAAA3d3dwRjb3JwAAABAAE";
 
-/// A certificate for `dns.example`, its key, and who trusts it.
-fn tls() -> (rustls::ServerConfig, rustls::ClientConfig) {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let issued = rcgen::generate_simple_self_signed(["dns.example".to_owned()]).expect("a pair");
-    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(issued.signing_key.serialize_der());
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(issued.cert.der().clone()).expect("a root");
-    let server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![issued.cert.der().clone()], key.into())
-        .expect("a pair that fits");
-    let client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    (server, client)
-}
-
-fn site(tls: rustls::ServerConfig) -> (Server, SocketAddr) {
+fn site(tls: Arc<rustls::ServerConfig>) -> (Server, SocketAddr) {
     let zone = Zone::from_master_file(&"corp".parse().expect("a name"), "corp.zone", ZONE);
     let mut config = ServerConfig::default();
     config.listen = vec![Listen::Https((Ipv4Addr::LOCALHOST, 0).into())];
-    config.tls_server = Some(Arc::new(tls));
+    config.tls_server = Some(tls);
     let resolver = Resolver::builder().zone(zone.expect("a zone")).build();
     let server = Server::start(resolver, config).expect("a server");
     let address = server.addresses()[0].address();
@@ -48,7 +30,8 @@ fn site(tls: rustls::ServerConfig) -> (Server, SocketAddr) {
 
 type Requests = h2::client::SendRequest<Bytes>;
 
-async fn connect(mut tls: rustls::ClientConfig, address: SocketAddr) -> Requests {
+async fn connect(client: &rustls::ClientConfig, address: SocketAddr) -> Requests {
+    let mut tls = client.clone();
     tls.alpn_protocols = vec![b"h2".to_vec()];
     let stream = tokio::net::TcpStream::connect(address).await.expect("a connection");
     let name = rustls::pki_types::ServerName::try_from("dns.example").expect("a name");
@@ -88,9 +71,10 @@ async fn send(
 
 #[tokio::test]
 async fn get_and_post_are_answered_with_how_long_to_keep_it() {
-    let (server_tls, client_tls) = tls();
-    let (server, address) = site(server_tls);
-    let requests = connect(client_tls, address).await;
+    let folder = tempfile::tempdir().expect("a folder");
+    let pair = Pair::new(folder.path());
+    let (server, address) = site(pair.server);
+    let requests = connect(&pair.client, address).await;
     let message = "application/dns-message";
     let path = format!("/dns-query?dns={GET}");
     let (status, age, body) = send(&requests, Method::GET, &path, message, b"").await;
@@ -125,13 +109,14 @@ async fn get_and_post_are_answered_with_how_long_to_keep_it() {
 
 #[tokio::test]
 async fn servers_are_asked_over_https_and_their_names_checked() {
-    let (server_tls, client_tls) = tls();
-    let (back, address) = site(server_tls);
+    let folder = tempfile::tempdir().expect("a folder");
+    let pair = Pair::new(folder.path());
+    let (back, address) = site(pair.server);
     for (name, outcome) in [("dns.example", Outcome::Found), ("other.example", Outcome::Failed)] {
         let mut config = ServerConfig::default();
         let upstream = format!("https://{address}/dns-query#{name}");
         config.upstreams = vec![upstream.parse().expect("a server")];
-        config.tls_client = Some(Arc::new(client_tls.clone()));
+        config.tls_client = Some(Arc::clone(&pair.client));
         let front = Server::start(Resolver::builder().forwards().build(), config).expect("started");
         let (asked, www): (_, Name) = (front.client(), "www.corp".parse().expect("a name"));
         let lookup = asked.lookup(&www, RecordType::A).await.expect("running");

@@ -2,6 +2,7 @@
 
 #![cfg(all(feature = "server", feature = "tls"))]
 
+mod tls_pair;
 mod upstreams;
 
 use std::io::{Read, Write};
@@ -12,6 +13,7 @@ use std::time::Duration;
 
 use dns_core::net::{Listen, Server, ServerConfig};
 use dns_core::{Name, Outcome, RecordType, Resolver, Upstream};
+use tls_pair::Pair;
 use upstreams::{Upstreams, query};
 
 fn start(upstream: &Upstreams, listen: &[Listen]) -> Server {
@@ -154,35 +156,20 @@ async fn what_waits_when_the_server_stops_is_answered_still() {
 
 #[tokio::test]
 async fn tls_is_spoken_to_clients_and_to_servers() {
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let issued = rcgen::generate_simple_self_signed(["dns.example".to_owned()]).expect("a pair");
-    let key = rustls::pki_types::PrivatePkcs8KeyDer::from(issued.signing_key.serialize_der());
-    let mut roots = rustls::RootCertStore::empty();
-    roots.add(issued.cert.der().clone()).expect("a root");
-    let tls_server = rustls::ServerConfig::builder_with_provider(Arc::clone(&provider))
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_no_client_auth()
-        .with_single_cert(vec![issued.cert.der().clone()], key.into())
-        .expect("a pair that fits");
-    let tls_client = rustls::ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .expect("versions")
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-
+    let folder = tempfile::tempdir().expect("a folder");
+    let pair = Pair::new(folder.path());
     let upstream = Upstreams::start();
     let mut config = ServerConfig::default();
     config.listen = vec![Listen::Tls((Ipv4Addr::LOCALHOST, 0).into())];
     config.upstreams = vec![Upstream::plain(upstream.address)];
-    config.tls_server = Some(Arc::new(tls_server));
+    config.tls_server = Some(pair.server);
     let back = Server::start(Resolver::builder().forwards().build(), config).expect("a server");
     let address = back.addresses()[0].address();
 
     for (name, outcome) in [("dns.example", Outcome::Found), ("other.example", Outcome::Failed)] {
         let mut config = ServerConfig::default();
         config.upstreams = vec![format!("tls://{address}#{name}").parse().expect("a server")];
-        config.tls_client = Some(Arc::new(tls_client.clone()));
+        config.tls_client = Some(Arc::clone(&pair.client));
         let front = Server::start(Resolver::builder().forwards().build(), config).expect("started");
         let asked = front.client();
         let www: Name = "www.example.com".parse().expect("a name");

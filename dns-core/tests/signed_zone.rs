@@ -14,7 +14,8 @@ use std::time::Duration;
 use dns_core::{Name, Resolver, Zone};
 use hickory_proto::op::{Edns, Message};
 use hickory_proto::rr::{Record, RecordType};
-use programs::nsd::{free_port, nsd};
+use programs::daemon::free_port;
+use programs::nsd::nsd;
 use programs::{Directory, find};
 
 const ZONE: &str = "$TTL 3600

@@ -18,8 +18,9 @@ use dns_core::{Name, RecordType, Resolver, Zone};
 use hickory_proto::op::{Message, MessageType, OpCode, Query};
 use hickory_proto::rr::{Name as HickoryName, RData, RecordType as HickoryType};
 use programs::Directory;
+use programs::daemon::{Daemon, free_port};
 use programs::knot::knot;
-use programs::nsd::{Daemon, free_port, nsd};
+use programs::nsd::nsd;
 
 const SECRET: &str = "K2tf3TRrmE7TJd+m2NPBuw==";
 const PATIENCE: Duration = Duration::from_secs(20);

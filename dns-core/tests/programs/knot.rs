@@ -2,7 +2,7 @@
 
 use std::process::Command;
 
-use super::nsd::Daemon;
+use super::daemon::Daemon;
 use super::{Directory, find};
 
 /// knotd with `sections`, which is configuration text, in `directory`.

@@ -1,11 +1,11 @@
 //! Programs that tests compare with, and directories of their own for them.
 
+pub(crate) mod daemon;
 pub(crate) mod knot;
 pub(crate) mod nsd;
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU32, Ordering};
 
 /// Where `program` is; `None`, with a line about it, when it is not installed.
 pub(crate) fn find(program: &str) -> Option<PathBuf> {
@@ -24,31 +24,20 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
 }
 
 /// A directory that goes when this does.
-pub(crate) struct Directory(PathBuf);
+pub(crate) struct Directory(tempfile::TempDir);
 
 impl Directory {
     pub(crate) fn new() -> Directory {
-        static COUNT: AtomicU32 = AtomicU32::new(0);
-        let count = COUNT.fetch_add(1, Ordering::Relaxed);
-        let name = format!("popkit-dns-{}-{count}", std::process::id());
-        let path = std::env::temp_dir().join(name);
-        std::fs::create_dir(&path).expect("a directory of our own");
-        Directory(path)
+        Directory(tempfile::tempdir().expect("a directory of our own"))
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        self.0.path()
     }
 
     pub(crate) fn write(&self, name: &str, text: impl AsRef<[u8]>) -> PathBuf {
-        let path = self.0.join(name);
+        let path = self.path().join(name);
         std::fs::write(&path, text).expect("a file in our directory");
         path
-    }
-}
-
-impl Drop for Directory {
-    fn drop(&mut self) {
-        let _ = std::fs::remove_dir_all(&self.0);
     }
 }

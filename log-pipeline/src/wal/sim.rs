@@ -76,7 +76,8 @@ impl Sim {
         self.world().capacity = bytes;
     }
 
-    /// Bytes of all files that have a name.
+    /// Bytes of all files that have a name or are open: a file that is deleted goes when nobody has it open
+    /// any more.
     pub fn used(&self) -> u64 {
         self.world().used()
     }
@@ -127,12 +128,12 @@ impl Sim {
 impl Storage for Sim {
     fn create(&self, name: &str) -> io::Result<Arc<dyn File>> {
         let file = self.world().create(name)?;
-        Ok(Arc::new(Handle { sim: self.clone(), file }))
+        Ok(Arc::new(Handle::new(self, file)))
     }
 
     fn open(&self, name: &str) -> io::Result<Arc<dyn File>> {
         let file = self.world().find(name).ok_or(io::ErrorKind::NotFound)?;
-        Ok(Arc::new(Handle { sim: self.clone(), file }))
+        Ok(Arc::new(Handle::new(self, file)))
     }
 
     fn rename(&self, from: &str, to: &str) -> io::Result<()> {
@@ -156,6 +157,19 @@ impl Storage for Sim {
 struct Handle {
     sim: Sim,
     file: usize,
+}
+
+impl Handle {
+    fn new(sim: &Sim, file: usize) -> Self {
+        sim.world().hold(file);
+        Self { sim: sim.clone(), file }
+    }
+}
+
+impl Drop for Handle {
+    fn drop(&mut self) {
+        self.sim.world().release(self.file);
+    }
 }
 
 impl File for Handle {

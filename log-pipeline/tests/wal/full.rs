@@ -182,24 +182,27 @@ fn a_full_disk_is_waited_for() {
 
 #[test]
 fn a_disk_with_no_room_at_all_delivers_what_it_has() {
-    let sim = Sim::default();
-    let config = Config::default().segment_bytes(4096).chunk_bytes(4096);
-    {
+    // With three records there is one segment, which the cursor has open while it waits for more.
+    for count in [3, 10] {
+        let sim = Sim::default();
+        let config = Config::default().segment_bytes(4096).chunk_bytes(4096);
+        {
+            let wal = Wal::open(sim.clone(), config).unwrap();
+            let cursor = Cursor::open(&wal, "a", Start::Oldest).unwrap();
+            assert_eq!(append(&wal, 0..count).len(), count as usize);
+            drop(cursor);
+        }
+        sim.capacity(Some(sim.used()));
+        // There is no room even for the header of a segment.
         let wal = Wal::open(sim.clone(), config).unwrap();
-        let cursor = Cursor::open(&wal, "a", Start::Oldest).unwrap();
-        assert_eq!(append(&wal, 0..10).len(), 10);
-        drop(cursor);
+        let mut cursor = Cursor::open(&wal, "a", Start::Oldest).unwrap();
+        let receipt = wal.try_append(1, 0, &[&payload(count)]).unwrap();
+        assert_eq!(take(&mut cursor, count as usize), (0..count).collect::<Vec<_>>());
+        // Asked for more, the cursor lets go of what it is done with.
+        until(|| take(&mut cursor, 1) == [count]);
+        receipt.wait().unwrap();
+        wal.close().unwrap();
     }
-    sim.capacity(Some(sim.used()));
-    // There is no room even for the header of a segment.
-    let wal = Wal::open(sim.clone(), config).unwrap();
-    let mut cursor = Cursor::open(&wal, "a", Start::Oldest).unwrap();
-    let receipt = wal.try_append(1, 0, &[&payload(10)]).unwrap();
-    assert_eq!(take(&mut cursor, 10), (0..10).collect::<Vec<_>>());
-    // Asked for more, the cursor lets go of what it is done with.
-    until(|| take(&mut cursor, 1) == [10]);
-    receipt.wait().unwrap();
-    wal.close().unwrap();
 }
 
 #[test]

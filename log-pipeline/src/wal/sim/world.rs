@@ -37,6 +37,8 @@ struct Contents {
     durable: Vec<u8>,
     /// A sync failed: the kernel believes the pages clean and will not write them again.
     forgotten: bool,
+    /// Handles of this process.
+    handles: u32,
 }
 
 impl World {
@@ -61,8 +63,20 @@ impl World {
         self.find(name).map(|file| &self.files[file].cached)
     }
 
+    /// What is open keeps its room, deleted or not.
     pub(super) fn used(&self) -> u64 {
-        self.names.values().map(|&file| self.files[file].cached.len() as u64).sum()
+        let named = |file: &usize| self.names.values().any(|named| named == file);
+        let there =
+            (0..self.files.len()).filter(|file| self.files[*file].handles > 0 || named(file));
+        there.map(|file| self.length(file)).sum()
+    }
+
+    pub(super) fn hold(&mut self, file: usize) {
+        self.files[file].handles += 1;
+    }
+
+    pub(super) fn release(&mut self, file: usize) {
+        self.files[file].handles -= 1;
     }
 
     pub(super) fn change(&mut self, name: &str, change: impl FnOnce(&mut Vec<u8>)) {
@@ -183,7 +197,11 @@ impl World {
                 names: self.names.clone(),
                 durable_names: self.durable_names.clone(),
                 unsynced: self.unsynced.clone(),
-                files: self.files.clone(),
+                files: self
+                    .files
+                    .iter()
+                    .map(|file| Contents { handles: 0, ..file.clone() })
+                    .collect(),
                 capacity: self.capacity,
                 ..Self::default()
             };
@@ -209,7 +227,7 @@ impl World {
                 Some(dice) => torn(file, dice),
                 None => file.durable.clone(),
             };
-            Contents { durable: contents.clone(), cached: contents, forgotten: false }
+            Contents { durable: contents.clone(), cached: contents, ..Contents::default() }
         });
         let files = files.collect();
         let (durable_names, capacity) = (names.clone(), self.capacity);

@@ -11,6 +11,7 @@ pub mod record_type;
 pub mod message;
 pub mod rdata;
 mod layout;
+mod writer;
 pub mod edns;
 pub mod question;
 pub mod answer;

@@ -3,8 +3,8 @@
 use std::collections::VecDeque;
 use std::sync::Arc;
 
-use super::write::MessageWriter;
-use crate::message::{AA, QR, TC};
+use super::{message, put};
+use crate::message::{AA, QR, Section, TC};
 use crate::name::Name;
 use crate::record_type::RecordType;
 use crate::tsig::Conversation;
@@ -76,10 +76,10 @@ impl Outgoing {
         }
         // The question once is enough (RFC 5936 §2.2.1).
         let question = (!self.begun).then_some((&self.origin, self.rtype));
-        let mut writer = MessageWriter::new(self.id, self.flags, question);
+        let mut writer = message(self.id, self.flags, question);
         self.begun = true;
         while let Some(record) = self.queue.pop_front() {
-            writer.record(0, &record.borrowed());
+            put(&mut writer, Section::Answer, &record.borrowed());
             self.refill();
             let next = self
                 .queue
@@ -106,7 +106,7 @@ impl Outgoing {
             Some(short) if short.len() <= max_size => short,
             _ => {
                 let question = Some((&self.origin, self.rtype));
-                let writer = MessageWriter::new(self.id, self.flags | TC, question);
+                let writer = message(self.id, self.flags | TC, question);
                 self.conversation = begin;
                 self.sign(writer.finish(), wall)
             }

@@ -1,6 +1,7 @@
 //! The wiring that the binaries share. What decides lives in the libraries; here they meet.
 
 pub mod settings;
+pub mod program;
 mod privilege;
 mod ready;
 pub mod names;

@@ -40,6 +40,8 @@ mod fleet;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 
+#[cfg(all(feature = "alerts", feature = "snapshots"))]
+pub use alert::ResumeError;
 #[cfg(feature = "alerts")]
 pub use alert::{
     Alert, AlertStats, Alerts, Dispatch, DispatchStats, Event, Inhibition, Labels, MatchError,

@@ -7,8 +7,8 @@ mod noise;
 use std::time::Duration;
 
 use anomaly::{
-    Alerts, Config, Detector, Dispatch, Fleet, Labels, Observation, Policy, ResumeError, Sample,
-    Silence, Status, UnixNanos,
+    Alerts, Config, Detector, Dispatch, Event, Fleet, Labels, Observation, Policy, ResumeError,
+    Sample, Silence, Status, UnixNanos,
 };
 use noise::{Noise, at};
 
@@ -54,7 +54,7 @@ fn put_away() -> (Vec<u8>, Vec<u8>) {
 }
 
 fn rules() -> Dispatch {
-    let mut dispatch = Dispatch::new().repeat(Duration::from_secs(3_600));
+    let mut dispatch = Dispatch::new().repeat(Duration::from_hours(1));
     dispatch.silence(Silence::new("host=quiet".parse().expect("matchers")).until(now(5_000)));
     dispatch
 }
@@ -116,9 +116,9 @@ fn flapping_is_remembered_and_numbers_go_on() {
     for second in 0_u32..600 {
         alerts = Alerts::resume(policy(), now(0), &alerts.to_bytes()).expect("as it was written");
         let seen = if second % 60 < 5 { strange } else { calm };
-        match alerts.observe(now(1_000 + second), &series("a"), &seen) {
-            Some(anomaly::Event::Raised(alert)) => raised.push((alert.id, alert.flapping)),
-            _ => {}
+        let event = alerts.observe(now(1_000 + second), &series("a"), &seen);
+        if let Some(Event::Raised(alert)) = event {
+            raised.push((alert.id, alert.flapping));
         }
     }
     assert_eq!(raised[..4], [(1, false), (2, false), (3, false), (4, true)]);

@@ -16,7 +16,7 @@ use crate::sample::UnixNanos;
 ///
 /// Feed it every [`Event`], and the time with the alerts that are on; it hands out notices. No
 /// clock, and bounded: past [`Dispatch::MOST`] alerts and notices new ones are counted and lost.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Dispatch {
     wait: Duration,
     repeat: Option<Duration>,
@@ -27,7 +27,7 @@ pub struct Dispatch {
     stats: DispatchStats,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Open {
     alert: Alert,
     /// When it may be told first.

@@ -7,8 +7,8 @@ use anyhow::{Context, Result};
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
 use metrics_exporter_prometheus::PrometheusBuilder;
 
-use super::desk::NOTICES;
-use super::post::DELIVERIES;
+use super::desk::{DELIVERIES, NOTICES, RELOADS, SILENCES};
+use super::state::REFUSED;
 
 pub(super) fn serve(runtime: &tokio::runtime::Runtime, address: SocketAddr) -> Result<()> {
     let _context = runtime.enter();
@@ -22,6 +22,9 @@ pub(super) fn serve(runtime: &tokio::runtime::Runtime, address: SocketAddr) -> R
     describe_counter!(RAISED, Unit::Count, "Alerts raised, told or not");
     describe_counter!(GROUPED, Unit::Count, "Series that joined an alert instead of raising one");
     describe_counter!(NOTICES, Unit::Count, "What was told, by status");
+    describe_gauge!(SILENCES, Unit::Count, "Silences and maintenance windows in force");
+    describe_counter!(RELOADS, Unit::Count, "Times the file of silences was changed, by outcome");
+    describe_counter!(REFUSED, Unit::Count, "Saved alerts that could not be taken up, by reason");
     describe_counter!(DELIVERIES, Unit::Count, "Deliveries to destinations, by outcome");
     Ok(())
 }
@@ -29,7 +32,7 @@ pub(super) fn serve(runtime: &tokio::runtime::Runtime, address: SocketAddr) -> R
 pub(super) fn publish(fleet: &Fleet) {
     let stats = fleet.stats();
     gauge!(SERIES).set(stats.series as f64);
-    gauge!(ON).set((stats.alerts.raised - stats.alerts.cleared) as f64);
+    gauge!(ON).set(fleet.alerts().active().count() as f64);
     counter!(EVICTED).absolute(stats.evicted);
     counter!(RAISED).absolute(stats.alerts.raised);
     counter!(GROUPED).absolute(stats.alerts.grouped);

@@ -87,11 +87,13 @@ impl Rhythm {
         let off = shown - self.mean;
         let usual = self.spread.max(LEAST_SPREAD);
         let needed = MANY_SPREADS * usual + LEAST_CHANGE;
-        let visible = off.abs() * amplitude > scale;
+        let visible = off.abs() * amplitude > 0.35 * scale;
         if self.seen > WARM && off.abs() >= needed && visible {
             let ratio = off.abs() / needed;
             return Some(Rewritten { onset, change: off, amplitude, ratio });
         }
+        // What may be the beginning of a change must not make it look usual.
+        let off = if self.seen > WARM { off.clamp(-TRUSTED * usual, TRUSTED * usual) } else { off };
         let gain = (1.0 / f64::from(self.seen)).max(GAIN);
         self.mean += gain * off;
         if self.seen > 1 {
@@ -138,7 +140,9 @@ impl Sums {
 const WARM: u32 = 6;
 const LEAST_VALUES: f64 = 16.0;
 const GAIN: f64 = 1.0 / 16.0;
-const MANY_SPREADS: f64 = 6.0;
+const MANY_SPREADS: f64 = 5.0;
+/// Spreads off that teach.
+const TRUSTED: f64 = 2.0;
 const LEAST_SPREAD: f64 = 0.01;
 /// A tenth of the season more or less is no news.
 const LEAST_CHANGE: f64 = 0.1;

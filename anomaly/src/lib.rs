@@ -10,6 +10,8 @@ mod moments;
 mod quantile;
 mod season;
 mod discover;
+mod layer;
+mod hierarchy;
 mod trend;
 mod tail;
 mod shift;

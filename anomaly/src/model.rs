@@ -5,7 +5,7 @@ use crate::cadence::Cadence;
 use crate::config::{Config, Limits};
 use crate::decay::{Gains, gain};
 use crate::flatline::Flatline;
-use crate::hierarchy::{FOUND_SLOTS, Hierarchy, WEEK_SLOTS, slots};
+use crate::hierarchy::{FOUND_SLOTS, Hierarchy, slots};
 use crate::horizons::Standing;
 use crate::moments::{Persistence, Scale};
 use crate::rhythm::{Rewritten, Rhythm};
@@ -308,7 +308,9 @@ impl Model {
     pub(crate) fn is_sound(&self, config: &Config) -> bool {
         let season = match (&self.profile, config.season) {
             (Some(profile), Some(season)) => profile.is_sound(season),
-            (Some(profile), None) if config.discover.is_some() => profile.is_found(WEEK_SLOTS),
+            (Some(profile), None) if config.discover.is_some() => {
+                profile.is_found(crate::hierarchy::WEEK_SLOTS)
+            }
             (None, None) => true,
             _ => false,
         };

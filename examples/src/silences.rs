@@ -124,7 +124,8 @@ pub fn read(path: &Path) -> Result<Option<String>, SilencesError> {
 /// When one of them is none: with file and line.
 pub fn parse(path: &Path, text: &str, zone: &Zone) -> Result<Vec<Entry>, SilencesError> {
     Written::read(text).and_then(|written| written.entries(zone)).map_err(|wrong| {
-        let line = 1 + text[..wrong.at.min(text.len())].matches('\n').count();
+        let before = &text.as_bytes()[..wrong.at.min(text.len())];
+        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
         SilencesError::Line { path: path.into(), line, because: wrong.because }
     })
 }
@@ -164,6 +165,20 @@ mod tests {
         assert_eq!(states(ten - 1), ["pending", "active", "active"]);
         assert_eq!(states(ten + 5_400), ["expired", "expired", "active"]);
         assert!(read("").expect("nothing is no mistake").is_empty());
+    }
+
+    #[test]
+    fn a_damaged_file_is_read_or_refused() {
+        let whole = "# ü\n[[silence]]\nmatchers = 'host=~\"a.*\"'\nfrom = 2026-11-21T10:00:00Z\nfor = '90m'\n\
+                     weekly = 'Sat 02:00-04:00'\nzone = 'Europe/Berlin'\ncomment = \"ä\"\n";
+        for at in 0..whole.len() {
+            for by in [b'\n', b'"', b'\'', b'=', b'[', 0x7f, b'9', 0xc3] {
+                let mut bytes = whole.as_bytes().to_vec();
+                bytes[at] = by;
+                let _ = read(&String::from_utf8_lossy(&bytes));
+                let _ = read(&String::from_utf8_lossy(&bytes[..at]));
+            }
+        }
     }
 
     #[test]

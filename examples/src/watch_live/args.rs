@@ -30,6 +30,9 @@ pub struct Args {
     /// Series watched at once; a new one takes the place of the one unheard of for the longest time
     #[arg(long, value_name = "N", default_value_t = 100_000, help_heading = "Judging")]
     pub most_series: usize,
+    /// Forget a series that nothing was heard of for this long; never otherwise
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Judging")]
+    pub idle_after: Option<Duration>,
     /// Keep here what was learned, over a restart; each series goes on as it was judged before. What is on
     /// and was told of it is kept beside it, in FILE.alerts
     #[arg(long, value_name = "FILE", help_heading = "Judging")]
@@ -120,7 +123,8 @@ impl Args {
             .raise_after(self.raise_after)
             .clear_after(self.clear_after)
             .forget_after((every * 5).max(Duration::from_mins(10)));
-        Ok(Fleet::new(config, policy).most_series(self.most_series))
+        let fleet = Fleet::new(config, policy).most_series(self.most_series);
+        Ok(self.idle_after.into_iter().fold(fleet, Fleet::idle_after))
     }
 
     /// A dispatch with the rules given, silences apart, which tells again every `repeat`.

@@ -91,8 +91,9 @@ impl Detector {
         let change = flat.observe(at, value);
         let outside = config.outside(value);
         if model.trend.is_starting() && outside == 0.0 {
-            // What was expected before this value taught anything.
-            let before = unjudged(config, watch, at, value);
+            // What was expected before this value taught anything; of the first one itself.
+            let first = model.trend.seen() == 0;
+            let before = (!first).then(|| unjudged(config, watch, at, value));
             let model = &mut watch.model;
             model.scale.first_move(change);
             if let Some(scale) = model.trend.start(value) {
@@ -100,7 +101,8 @@ impl Detector {
                 model.scale.settle(model.trend.level());
             }
             watch.alarm = None;
-            return Observation { state, ..before };
+            let quiet = before.unwrap_or_else(|| unjudged(config, watch, at, value));
+            return Observation { state, ..quiet };
         }
         let forecast = model.forecast(at, config);
         let (lower, upper) = model.interval(&forecast);

@@ -146,7 +146,8 @@ pub struct Observation {
     pub at: UnixNanos,
     /// What came; NaN when nothing did.
     pub seen: f64,
-    /// What was expected, from what was seen before this sample; 0 of the first value.
+    /// What was expected, from what was seen before this sample; of the first value
+    /// that value.
     pub expected: f64,
     /// Lower end of what is usual: one value in 200 falls below.
     pub lower: f64,

@@ -125,7 +125,7 @@ pub fn read(path: &Path) -> Result<Option<String>, SilencesError> {
 pub fn parse(path: &Path, text: &str, zone: &Zone) -> Result<Vec<Entry>, SilencesError> {
     Written::read(text).and_then(|written| written.entries(zone)).map_err(|wrong| {
         let before = &text.as_bytes()[..wrong.at.min(text.len())];
-        let line = 1 + before.iter().filter(|byte| **byte == b'\n').count();
+        let line = before.split(|byte| *byte == b'\n').count();
         SilencesError::Line { path: path.into(), line, because: wrong.because }
     })
 }

@@ -103,14 +103,12 @@ fn write_row(
     // Before the first value there is nothing to expect.
     let known = !matches!(state, State::Warming { have: 0, .. });
     for number in [*expected, *lower, *upper] {
-        match number {
-            number if !known || !number.is_finite() => write!(out, ",")?,
+        if known && number.is_finite() {
             // Of a number hardly different from zero, and of a huge one, nobody counts the digits.
-            number if number != 0.0 && !PLAIN.contains(&number.abs()) => {
-                write!(out, "{number:e},")?
-            }
-            number => write!(out, "{number},")?,
+            let plain = number == 0.0 || PLAIN.contains(&number.abs());
+            if plain { write!(out, "{number}") } else { write!(out, "{number:e}") }?;
         }
+        out.write_all(b",")?;
     }
     writeln!(out, "{}", signal.as_ref().map_or("", |signal| signal.kind.label()))
 }

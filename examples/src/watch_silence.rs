@@ -97,11 +97,10 @@ pub fn run(args: &Args) -> Result<()> {
     };
     let mut out = io::stdout().lock();
     let plain = out.is_terminal();
-    let mut write = |entry: &Entry| match plain {
-        true => line(&mut out, entry, now),
-        false => writeln!(out, "{}", object(entry, now)),
+    let write = |entry: &Entry| {
+        if plain { line(&mut out, entry, now) } else { writeln!(out, "{}", object(entry, now)) }
     };
-    match shown.iter().try_for_each(|entry| write(entry)) {
+    match shown.iter().try_for_each(write) {
         // Who read it is gone: no fault of ours.
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
         written => written.context("cannot write to standard output"),

@@ -91,13 +91,18 @@ impl Detector {
         let change = flat.observe(at, value);
         let outside = config.outside(value);
         if model.trend.is_starting() && outside == 0.0 {
+            // What was expected before this value taught anything; of the first one itself.
+            let first = model.trend.seen() == 0;
+            let before = (!first).then(|| unjudged(config, watch, at, value));
+            let model = &mut watch.model;
             model.scale.first_move(change);
             if let Some(scale) = model.trend.start(value) {
                 model.scale.start(scale);
                 model.scale.settle(model.trend.level());
             }
             watch.alarm = None;
-            return Observation { state, ..unjudged(config, watch, at, value) };
+            let quiet = before.unwrap_or_else(|| unjudged(config, watch, at, value));
+            return Observation { state, ..quiet };
         }
         let forecast = model.forecast(at, config);
         let (lower, upper) = model.interval(&forecast);

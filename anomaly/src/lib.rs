@@ -10,6 +10,8 @@ mod moments;
 mod quantile;
 mod season;
 mod discover;
+mod layer;
+mod hierarchy;
 mod trend;
 mod tail;
 mod shift;
@@ -40,6 +42,8 @@ mod fleet;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 
+#[cfg(all(feature = "alerts", feature = "snapshots"))]
+pub use alert::ResumeError;
 #[cfg(feature = "alerts")]
 pub use alert::{
     Alert, AlertStats, Alerts, Dispatch, DispatchStats, Event, Inhibition, Labels, MatchError,

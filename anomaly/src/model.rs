@@ -4,8 +4,8 @@ use crate::blocks::Blocks;
 use crate::cadence::Cadence;
 use crate::config::{Config, Limits};
 use crate::decay::{Gains, gain};
-use crate::discover::Discovery;
 use crate::flatline::Flatline;
+use crate::hierarchy::{FOUND_SLOTS, Hierarchy, slots};
 use crate::horizons::Standing;
 use crate::moments::{Persistence, Scale};
 use crate::rhythm::{Rewritten, Rhythm};
@@ -29,7 +29,7 @@ pub(crate) struct Model {
     pub(crate) wall: WallClock,
     profile: Option<Box<Profile>>,
     rhythm: Option<Box<Rhythm>>,
-    discovery: Option<Box<Discovery>>,
+    discovery: Option<Box<Hierarchy>>,
     pub(crate) scale: Scale,
     pub(crate) persistence: Persistence,
     pub(crate) tail: Tail,
@@ -57,7 +57,7 @@ pub(crate) struct Forecast {
 impl Model {
     pub(crate) fn new(config: &Config) -> Self {
         let longest = config.discover.filter(|_| config.season.is_none());
-        let discovery = longest.map(|longest| Box::new(Discovery::new(longest)));
+        let discovery = longest.map(|longest| Box::new(Hierarchy::new(longest)));
         // A season to be found has its room from the start.
         let season = config.season.or(longest.map(|longest| Season::new(longest, FOUND_SLOTS)));
         Self {
@@ -83,7 +83,7 @@ impl Model {
     pub(crate) fn heap_bytes(&self) -> usize {
         let season = |profile: &Profile| size_of::<Profile>() + profile.heap_bytes();
         let rhythm = self.rhythm.as_ref().map_or(0, |_| size_of::<Rhythm>());
-        let discovery = |d: &Discovery| size_of::<Discovery>() + d.heap_bytes();
+        let discovery = |d: &Hierarchy| size_of::<Hierarchy>() + d.heap_bytes();
         let discovery = self.discovery.as_deref().map_or(0, discovery);
         self.profile.as_deref().map_or(0, season) + rhythm + discovery
     }
@@ -118,7 +118,19 @@ impl Model {
 
     /// The season's part at an instant, and how steep it is there.
     fn season(&self, at: UnixNanos) -> (f64, f64) {
-        self.profile.as_ref().map_or((0.0, 0.0), |p| p.offset(self.wall.local(at)))
+        self.local_season(self.wall.local(at))
+    }
+
+    fn local_season(&self, at: UnixNanos) -> (f64, f64) {
+        let Some(profile) = &self.profile else { return (0.0, 0.0) };
+        let (season, edge) = profile.offset(at);
+        match &self.discovery {
+            None => (season, edge),
+            Some(found) => {
+                let more = found.offset(at);
+                (season + more.0, edge + more.1)
+            }
+        }
     }
 
     /// Compares the season of the last period with the learned one, at the end of each quarter.
@@ -154,7 +166,7 @@ impl Model {
     pub(crate) fn season_at(&self, at: UnixNanos, config: &Config) -> f64 {
         #[cfg(feature = "zones")]
         if let Some(zone) = &config.zone {
-            return self.profile.as_ref().map_or(0.0, |p| p.offset(zone.local(at)).0);
+            return self.local_season(zone.local(at)).0;
         }
         let _ = config;
         self.season(at).0
@@ -195,27 +207,44 @@ impl Model {
     }
 
     fn gather(&mut self, at: UnixNanos, value: f64, innovation: f64, season: f64) {
-        if self.discovery.is_some() {
+        if self.discovery.as_deref().is_some_and(Hierarchy::is_first_wanted) {
             self.discover(at, value);
-        } else if let Some(profile) = &mut self.profile
-            && profile.learn(self.wall.local(at), value, innovation)
-        {
-            // From here on the season speaks for its part; the trend keeps the rest.
-            let level = self.trend.level() + season - profile.offset(self.wall.local(at)).0;
-            self.trend.settle(level);
+        } else if let Some(profile) = &mut self.profile {
+            let begins = profile.learn(self.wall.local(at), value, innovation);
+            if self.learn_more(at, value, Some(innovation)) || begins {
+                // From here on the season speaks for its part; the trend keeps the rest.
+                let level = self.trend.level() + season - self.season(at).0;
+                self.trend.settle(level);
+            }
         }
+    }
+
+    /// Teaches the seasons over the first one, once that takes part. True when another does from
+    /// now on.
+    fn learn_more(&mut self, at: UnixNanos, value: f64, innovation: Option<f64>) -> bool {
+        let (Some(found), Some(profile)) = (&mut self.discovery, &self.profile) else {
+            return false;
+        };
+        if profile.is_gathering() {
+            return false;
+        }
+        let local = self.wall.local(at);
+        let left = value - profile.offset(local).0;
+        let begins = found.learn(local, left, innovation, self.cadence.spacing());
+        if let Some(rhythm) = self.rhythm.as_mut().filter(|_| begins) {
+            rhythm.restart();
+        }
+        begins
     }
 
     /// Looks for a season; one that is found is learned from here on.
     fn discover(&mut self, at: UnixNanos, value: f64) {
         let spacing = self.cadence.spacing();
-        let Some(discovery) = &mut self.discovery else { return };
-        if let Some(period) = discovery.observe(at, value, spacing) {
-            if let Some(profile) = &mut self.profile {
-                profile.assign(period);
-            }
-            self.discovery = None;
-        } else if discovery.is_over() {
+        let (Some(found), Some(profile)) = (&mut self.discovery, &mut self.profile) else { return };
+        if let Some(period) = found.find_first(at, value, spacing) {
+            let slots = slots(period, spacing).unwrap_or(FOUND_SLOTS);
+            profile.assign(Season::new(period, slots));
+        } else if found.is_in_vain() {
             (self.discovery, self.profile, self.rhythm) = (None, None, None);
         }
     }
@@ -233,11 +262,18 @@ impl Model {
     /// Teaches nothing while an alarm is on, and carries nothing over from it. A season still
     /// gathering its first period takes the value: it does not know yet what is strange.
     pub(crate) fn freeze(&mut self, at: UnixNanos, value: f64, forecast: &Forecast) {
-        if self.discovery.is_some() || self.profile.as_deref().is_some_and(Profile::is_gathering) {
+        let far = FARTHEST * forecast.scale;
+        let first = self.discovery.as_deref().is_some_and(Hierarchy::is_first_wanted);
+        if first || self.profile.as_deref().is_some_and(Profile::is_gathering) {
             self.gather(at, value, 0.0, forecast.season);
+        } else if self.discovery.as_deref().is_some_and(Hierarchy::is_learning) {
+            let near = value.clamp(forecast.expected - far, forecast.expected + far);
+            if self.learn_more(at, near, None) {
+                let level = self.trend.level() + forecast.season - self.season(at).0;
+                self.trend.settle(level);
+            }
         }
         self.suspect = 0.0;
-        let far = FARTHEST * forecast.scale;
         let detour = value - forecast.expected + forecast.carried;
         self.persistence.interrupt(detour.clamp(-far, far));
     }
@@ -272,12 +308,14 @@ impl Model {
     pub(crate) fn is_sound(&self, config: &Config) -> bool {
         let season = match (&self.profile, config.season) {
             (Some(profile), Some(season)) => profile.is_sound(season),
-            (Some(profile), None) if config.discover.is_some() => profile.is_found(FOUND_SLOTS),
+            (Some(profile), None) if config.discover.is_some() => {
+                profile.is_found(crate::hierarchy::WEEK_SLOTS)
+            }
             (None, None) => true,
             _ => false,
         };
         season
-            && self.discovery.as_deref().is_none_or(Discovery::is_sound)
+            && self.discovery.as_deref().is_none_or(Hierarchy::is_sound)
             && (self.discovery.is_none() || config.discover.is_some())
             && learnable(self.suspect)
             && self.cadence.is_sound()
@@ -298,8 +336,6 @@ impl Model {
 
 /// A residual of more scales than that is as strange as one can be.
 pub(crate) const MOST_Z: f64 = 1e9;
-/// Pieces of a season that was found.
-const FOUND_SLOTS: u16 = 96;
 const CLIP: f64 = 2.0;
 /// What a strange value leaves behind counts that many scales at most.
 const FARTHEST: f64 = 16.0;

@@ -127,15 +127,16 @@ impl Profile {
             && [self.anchor, self.sum].iter().all(|v| learnable(*v))
     }
 
-    /// Takes another period, before anything was gathered.
-    pub(crate) fn assign(&mut self, period: Duration) {
-        self.period_ns = i64::try_from(period.as_nanos()).unwrap_or(i64::MAX).max(1_000_000);
+    /// Takes another season, before anything was gathered. Allocates.
+    pub(crate) fn assign(&mut self, season: Season) {
+        *self = Self::new(season);
     }
 
     /// Whether a restored profile of a season that was found can be gone on with.
     #[cfg(feature = "serde")]
-    pub(crate) fn is_found(&self, slots: u16) -> bool {
+    pub(crate) fn is_found(&self, most_slots: u16) -> bool {
         let period = Duration::from_nanos(self.period_ns.unsigned_abs());
+        let slots = self.offsets.len().min(usize::from(most_slots)) as u16;
         self.period_ns > 0 && self.is_sound(Season::new(period, slots))
     }
 

@@ -135,15 +135,15 @@ impl Watch {
         if self.alarm.is_none() {
             self.find(arrived, evidence, was_on);
         }
+        // Moves, and other noise, are what a changed season looks like at first.
+        let explains = |on: &Alarm| on.moves() || on.kind == Kind::VarianceChange;
         let open = self.alarm.as_ref().is_none_or(|alarm| alarm.kind == Kind::Spike);
-        if let Some(slow) = slow.filter(|_| open) {
-            self.find_slow(at, slow, forecast.scale);
-        } else if let Some(season) =
-            rewritten.filter(|_| self.alarm.as_ref().is_none_or(Alarm::moves))
-        {
+        if let Some(season) = rewritten.filter(|_| self.alarm.as_ref().is_none_or(explains)) {
             let Rewritten { onset, change, amplitude, ratio } = season;
             let way = Direction::of(change);
             self.begin(Kind::SeasonChange, way, onset, at, change * amplitude, ratio);
+        } else if let Some(slow) = slow.filter(|_| open) {
+            self.find_slow(at, slow, forecast.scale);
         }
         match &self.alarm {
             Some(alarm) if !alarm.teaches() => {

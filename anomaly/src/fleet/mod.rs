@@ -9,6 +9,8 @@ use std::collections::{HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "snapshots")]
+use crate::alert::ResumeError;
 use crate::alert::{AlertStats, Alerts, Event, Labels, Policy};
 use crate::config::Config;
 use crate::detector::Detector;
@@ -159,6 +161,17 @@ impl Fleet {
     /// The next thing that happened to an alert.
     pub fn poll_event(&mut self) -> Option<Event> {
         self.events.pop_front()
+    }
+
+    /// Takes up the alerts that [`Alerts::to_bytes`] put away in place of its own, beside
+    /// [`Fleet::load`] for what the series had learned: see [`Alerts::resume`].
+    ///
+    /// # Errors
+    /// Those of [`Alerts::resume`]. It is as it was then.
+    #[cfg(feature = "snapshots")]
+    pub fn resume_alerts(&mut self, now: UnixNanos, bytes: &[u8]) -> Result<(), ResumeError> {
+        self.alerts = Alerts::resume(self.alerts.policy().clone(), now, bytes)?;
+        Ok(())
     }
 
     /// The alerts of the fleet.

@@ -6,7 +6,8 @@ use std::process::ExitCode;
 use clap::{CommandFactory, Parser, Subcommand};
 use popkit_examples::settings::{ConfigFile, with_config};
 use popkit_examples::{
-    watch_csv, watch_forecast, watch_prometheus, watch_report, watch_scrape, watch_statsd,
+    watch_csv, watch_forecast, watch_prometheus, watch_report, watch_scrape, watch_silence,
+    watch_statsd,
 };
 use tracing_subscriber::EnvFilter;
 
@@ -28,6 +29,7 @@ enum Task {
     Scrape(Box<watch_scrape::Args>),
     Prometheus(Box<watch_prometheus::Args>),
     Statsd(Box<watch_statsd::Args>),
+    Silence(watch_silence::Args),
 }
 
 fn main() -> ExitCode {
@@ -52,6 +54,7 @@ fn main() -> ExitCode {
         Task::Scrape(args) => watch_scrape::run(args),
         Task::Prometheus(args) => watch_prometheus::run(args),
         Task::Statsd(args) => watch_statsd::run(args),
+        Task::Silence(args) => watch_silence::run(args),
     };
     match done {
         Ok(()) => ExitCode::SUCCESS,

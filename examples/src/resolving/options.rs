@@ -78,6 +78,9 @@ pub struct Options {
     /// Become this user, without any privilege, once the sockets are open
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
+    /// Take orders here, from `resolver control PATH`: a socket for the resolver's user and root alone
+    #[arg(long, value_name = "PATH")]
+    pub control: Option<PathBuf>,
     /// Certificate chain for tls:// and https:// addresses (PEM)
     #[arg(long, value_name = "FILE", requires = "key")]
     pub cert: Option<PathBuf>,

@@ -2,6 +2,7 @@
 
 mod build;
 mod patch;
+mod steady;
 
 use std::net::IpAddr;
 
@@ -161,6 +162,10 @@ impl Answer {
                 least = Some(least.map_or(record.ttl, |least| least.min(record.ttl)));
             }
             seen.note(response, &record, rtype)?;
+        }
+        let changing = seen.changing(&ttls_at);
+        for record in records(response)?.take(counts.iter().copied().map(usize::from).sum()) {
+            steady::check(response, &record?, &changing)?;
         }
         let rcode = Rcode(flags as u8 & 15);
         let kind = seen.kind(rcode);

@@ -10,7 +10,7 @@ use thiserror::Error;
 
 use crate::edns::ExtendedError;
 use crate::message::{
-    AA, HEADER, MessageError, QR, Rcode, RecordAt, Section, put_u16, records, u16_at,
+    AA, HEADER, MessageError, OPCODE, QR, Rcode, RecordAt, Section, put_u16, records, u16_at,
 };
 use crate::name::{Name, equal_ignoring_case, measure};
 use crate::question::Query;
@@ -88,8 +88,8 @@ pub enum AnswerError {
     /// It cannot be walked.
     #[error("malformed response")]
     Message(#[from] MessageError),
-    /// It is a query.
-    #[error("a query, not a response")]
+    /// It is a query, or answers something else than one.
+    #[error("no response to a query")]
     NotResponse,
     /// Not exactly one question, or one whose name is compressed.
     #[error("a response without exactly one plain question")]
@@ -131,7 +131,7 @@ impl Answer {
     /// Measures `response` and copies it up to its OPT record. Flags stay as they are.
     fn walk(response: &[u8]) -> Result<Answer, AnswerError> {
         let (flags, _) = (u16_at(response, 2)?, u16_at(response, HEADER - 2)?);
-        if flags & QR == 0 {
+        if flags & (QR | OPCODE) != QR {
             return Err(AnswerError::NotResponse);
         }
         if flags & crate::message::TC != 0 {

@@ -1,7 +1,7 @@
 //! One server that is asked: how it has been doing, and what it has told us about itself.
 
 use super::{ForwardConfig, Forwarder};
-use crate::upstream::{Budget, Exchange, Health, Offer, Upstream};
+use crate::upstream::{Budget, Exchange, Health, Offer, Protocol, Upstream};
 
 /// A server and how it has been doing.
 #[derive(Clone, Debug)]
@@ -33,6 +33,8 @@ impl Server {
             payload: config.udp_payload,
             cookie: (udp && config.cookies).then_some((self.half, self.cookie.as_ref())),
             padded: self.upstream.protocol.is_encrypted(),
+            // HTTP has its own ways.
+            keepalive: !udp && self.upstream.protocol != Protocol::Https,
         })
     }
 

@@ -47,7 +47,8 @@ pub struct ServerConfig {
     pub miss: MissConfig,
     /// Connections at once, over all listeners. Default 1,000.
     pub max_connections: usize,
-    /// How long a connection may say nothing. Default 10 s (RFC 7766 §6.2.3 wants seconds).
+    /// How long a connection may say nothing, which clients that ask are told (RFC 7828). Default 10 s (RFC 7766
+    /// §6.2.3 wants seconds).
     pub idle: Duration,
     /// Who answers transfers, notices and signed queries. Default: they are refused.
     #[cfg(feature = "zones")]
@@ -189,6 +190,7 @@ impl Server {
             overloaded: Arc::default(),
         };
         let idle = config.idle;
+        resolver.set_stream_idle(idle);
         let desk = StreamDesk {
             resolver: resolver.clone(),
             clock,

@@ -12,7 +12,7 @@ mod warm;
 mod zones;
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
@@ -57,6 +57,8 @@ struct Shared {
     cookies: RwLock<Option<Cookies>>,
     nsid: Vec<u8>,
     in_order: bool,
+    /// What clients on streams are told of how long they may be idle: tenths of a second, 0: nothing.
+    stream_idle: AtomicU16,
     udp_payload: u16,
     /// Whether others are asked for what is not known here.
     forwards: bool,
@@ -133,6 +135,13 @@ impl Resolver {
         let mut cookies = self.shared.cookies.write().unwrap_or_else(PoisonError::into_inner);
         let previous = cookies.map(|cookies| cookies.current);
         *cookies = Some(Cookies { current: secret, previous });
+    }
+
+    /// Sets how long clients on streams are told that they may be idle, when they ask (RFC 7828): whole tenths
+    /// of a second, at most 6,553.5 s; nothing is told with zero, as at first. A server tells its own time.
+    pub fn set_stream_idle(&self, idle: Duration) {
+        let tenths = u16::try_from(idle.as_millis() / 100).unwrap_or(u16::MAX);
+        self.shared.stream_idle.store(tenths, Ordering::Relaxed);
     }
 
     /// The cache: to inspect and to purge.

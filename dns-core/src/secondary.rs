@@ -111,6 +111,11 @@ impl Secondary {
         self.zone.as_ref()
     }
 
+    /// When it may not be answered from any more, unless a primary is reached before.
+    pub fn expires(&self) -> Option<Duration> {
+        self.expires
+    }
+
     /// A notice came (RFC 1996 §4.3): the primaries are asked at once, or after the transfer on its way.
     pub fn notify(&mut self, now: Duration) {
         if self.busy {
@@ -203,6 +208,9 @@ pub enum AttemptError {
     /// The primary was not reached, or went away.
     #[error("the primary was not reached: {0}")]
     Connection(std::io::ErrorKind),
+    /// TLS with it.
+    #[error("TLS: {0}")]
+    Tls(String),
     /// What it sent.
     #[error("the transfer failed")]
     Transfer(#[from] TransferError),
@@ -213,6 +221,7 @@ impl AttemptError {
     pub const fn label(&self) -> &'static str {
         match self {
             AttemptError::Connection(_) => "connection",
+            AttemptError::Tls(_) => "tls",
             AttemptError::Transfer(error) => error.label(),
         }
     }
@@ -241,7 +250,7 @@ pub enum Step {
 }
 
 impl Attempt {
-    /// Whom to connect to, over TCP.
+    /// Whom to connect to, over TCP or TLS as it says.
     pub fn primary(&self) -> &Peer {
         &self.primary
     }

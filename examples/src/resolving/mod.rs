@@ -63,9 +63,13 @@ async fn serve(
     let (primary, mut sources, zones) = begin(options)?;
     let resolver = primary.resolver().clone();
     let replicas = options.transfers.replicas(&primary)?;
-    let replication =
-        Replication::start(primary.clone(), replicas, options.transfers.state.clone())
-            .context("cannot start the thread of the zones")?;
+    let (holder, state) = (primary.clone(), options.transfers.state.clone());
+    let replication = if options.transfers.over_tls() {
+        Replication::start_with_tls(holder, replicas, state, Arc::new(options.tls_client()?))
+    } else {
+        Replication::start(holder, replicas, state)
+    };
+    let replication = replication.context("cannot start the thread of the zones")?;
     let authority = replication.authority();
     config.authority = Some(authority.clone());
     let clock = config.clock;
@@ -98,6 +102,8 @@ async fn serve(
                 if options.metrics.is_some() {
                     dns_core::metrics::publish(&resolver.stats());
                     dns_core::metrics::publish_status(&server.status());
+                    let transfers = replication.status().await;
+                    dns_core::metrics::publish_transfers(&transfers, &primary.sent());
                 }
                 if sources.have_changed(options) {
                     let _ = reload(&mut sources, options, &authority).await;

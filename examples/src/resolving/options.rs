@@ -189,7 +189,7 @@ impl Options {
         Ok(config)
     }
 
-    fn tls_client(&self) -> Result<rustls::ClientConfig> {
+    pub(super) fn tls_client(&self) -> Result<rustls::ClientConfig> {
         let builder = rustls::ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?;
         let Some(path) = &self.ca else {

@@ -10,9 +10,12 @@ use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::attempt::Ended;
+use super::status::{ReplicaStatus, ReplicationStatus};
 use super::{Command, Replica, attempt, random, saved, wall};
 use crate::catalog::{self, Member, MemberChange};
 use crate::name::Name;
+use crate::net::asked::TlsClient;
 use crate::notify::Notifier;
 use crate::primary::{Installed, Primary};
 use crate::secondary::{AttemptError, Change, Secondary, SecondaryConfig};
@@ -25,7 +28,9 @@ pub(super) struct Task {
     begin: Instant,
     replicas: HashMap<Name, State>,
     notifier: Notifier,
-    attempts: JoinSet<(Name, Result<Received, AttemptError>)>,
+    attempts: JoinSet<(Name, Ended)>,
+    tls: TlsClient,
+    status: ReplicationStatus,
 }
 
 struct State {
@@ -38,7 +43,7 @@ struct State {
 }
 
 impl Task {
-    pub(super) fn new(primary: Primary, directory: Option<PathBuf>) -> Task {
+    pub(super) fn new(primary: Primary, directory: Option<PathBuf>, tls: TlsClient) -> Task {
         Task {
             primary,
             directory,
@@ -46,6 +51,8 @@ impl Task {
             replicas: HashMap::new(),
             notifier: Notifier::default(),
             attempts: JoinSet::new(),
+            tls,
+            status: ReplicationStatus::default(),
         }
     }
 
@@ -109,7 +116,10 @@ impl Task {
                     None => return,
                 },
                 Some(ended) = self.attempts.join_next() => match ended {
-                    Ok((origin, outcome)) => self.ended(&origin, outcome),
+                    Ok((origin, ended)) => {
+                        self.status.note(&ended);
+                        self.ended(&origin, ended.outcome);
+                    }
                     Err(error) => tracing::error!(%error, "a transfer panicked"),
                 },
                 Some((len, from)) = receive(v4.as_ref(), &mut from_v4) => {
@@ -135,7 +145,20 @@ impl Task {
             Command::Tell(zone) => self.tell(&zone),
             Command::Add(replica) => self.add(*replica),
             Command::Remove(origin) => self.remove(&origin),
+            Command::Status(tell) => drop(tell.send(self.status())),
         }
+    }
+
+    fn status(&mut self) -> ReplicationStatus {
+        let now = self.now();
+        let replica = |state: &State| ReplicaStatus {
+            origin: state.secondary.origin().clone(),
+            serial: state.secondary.zone().map(|zone| zone.soa().serial),
+            expires_in: state.secondary.expires().map(|at| at.saturating_sub(now)),
+        };
+        let replicas = self.replicas.values().map(replica).collect();
+        let durations = std::mem::take(&mut self.status.durations);
+        ReplicationStatus { durations, replicas, ..self.status.clone() }
     }
 
     fn begin_attempts(&mut self) {
@@ -145,8 +168,8 @@ impl Task {
                 return;
             }
             if let Some(attempt) = state.secondary.poll_attempt(now) {
-                let origin = origin.clone();
-                self.attempts.spawn(async move { (origin, attempt::run(attempt).await) });
+                let (origin, tls) = (origin.clone(), self.tls.clone());
+                self.attempts.spawn(async move { (origin, attempt::run(attempt, tls).await) });
             }
         }
     }

@@ -106,6 +106,15 @@ impl Secondary {
         &self.config.primaries
     }
 
+    /// Asks these from now on, and at once, when they are others than before.
+    pub fn set_primaries(&mut self, now: Duration, primaries: Vec<Peer>) {
+        if self.config.primaries != primaries {
+            self.config.primaries = primaries;
+            (self.next, self.failed) = (0, 0);
+            self.notify(now);
+        }
+    }
+
     /// The zone, while it may be answered from.
     pub fn zone(&self) -> Option<&Arc<Zone>> {
         self.zone.as_ref()

@@ -103,8 +103,7 @@ fn primary(pair: &Pair) -> (Primary, Ours) {
 }
 
 fn replica(peer: Peer) -> Replica {
-    let config = SecondaryConfig::new(origin(), vec![peer]);
-    Replica { config, options: ZoneOptions::default(), catalog: false }
+    Replica::new(SecondaryConfig::new(origin(), vec![peer]))
 }
 
 fn until(what: &str, mut done: impl FnMut() -> bool) {

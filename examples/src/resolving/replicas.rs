@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use anyhow::{Context, Result, anyhow, bail};
-use dns_core::net::Replica;
+use dns_core::net::{Group, Replica};
 use dns_core::notify::Peer;
 use dns_core::primary::{Grant, Primary, ZoneOptions};
 use dns_core::secondary::SecondaryConfig;
@@ -22,6 +22,12 @@ pub struct Transfers {
     /// The same, and for every zone that it lists (RFC 9432)
     #[arg(long, value_name = "ORIGIN=ADDR[#KEY][,ADDR...]")]
     pub catalog: Vec<Of<Servers>>,
+    /// Ask these servers for the zones that catalogs put into this group, not those of the catalog
+    #[arg(long, value_name = "GROUP=ADDR[#KEY][,ADDR...]")]
+    pub group: Vec<InGroup<Servers>>,
+    /// Let this network, or whoever signs with this key, transfer the zones that catalogs put into this group
+    #[arg(long, value_name = "GROUP=CIDR|#KEY|CIDR#KEY")]
+    pub group_allow_transfer: Vec<InGroup<Grant>>,
     /// Let this network, or whoever signs with this key, or both at once transfer a zone
     #[arg(long, value_name = "ORIGIN=CIDR|#KEY|CIDR#KEY")]
     pub allow_transfer: Vec<Of<Grant>>,
@@ -56,6 +62,25 @@ impl<T: FromStr<Err: std::fmt::Display>> FromStr for Of<T> {
         let origin = origin.parse().map_err(|error| format!("{origin}: {error}"))?;
         let what = what.parse().map_err(|error| format!("{what}: {error}"))?;
         Ok(Of { origin, what })
+    }
+}
+
+/// Something about the zones of one group.
+#[derive(Clone, Debug)]
+pub struct InGroup<T> {
+    /// The group's name.
+    pub name: String,
+    /// What is said of them.
+    pub what: T,
+}
+
+impl<T: FromStr<Err: std::fmt::Display>> FromStr for InGroup<T> {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<InGroup<T>, String> {
+        let (name, what) = text.split_once('=').ok_or("begin with GROUP=")?;
+        let what = what.parse().map_err(|error| format!("{what}: {error}"))?;
+        Ok(InGroup { name: name.to_owned(), what })
     }
 }
 
@@ -117,8 +142,10 @@ impl Transfers {
 
     /// Whether some of them are sent over TLS.
     pub(super) fn over_tls(&self) -> bool {
-        let servers = self.secondary.iter().chain(&self.catalog).flat_map(|of| &of.what.0);
-        servers.into_iter().any(|server| server.tls_name.is_some())
+        let servers = self.secondary.iter().chain(&self.catalog).map(|of| &of.what);
+        let mut servers =
+            servers.chain(self.group.iter().map(|of| &of.what)).flat_map(|all| &all.0);
+        servers.any(|server| server.tls_name.is_some())
     }
 
     /// The zones that others send.
@@ -129,9 +156,33 @@ impl Transfers {
             let primaries = peers(primary, &of.what)?;
             let config = SecondaryConfig::new(of.origin.clone(), primaries);
             let options = self.options(primary, &of.origin)?;
-            Ok(Replica { config, options, catalog })
+            let groups = if catalog { self.groups(primary)? } else { Vec::new() };
+            Ok(Replica { config, options, catalog, groups })
         })
         .collect()
+    }
+
+    /// How the zones of groups differ from their catalogs, in the order of the command line.
+    fn groups(&self, primary: &Primary) -> Result<Vec<Group>> {
+        let mut groups: Vec<Group> = Vec::new();
+        let names = self.group.iter().map(|of| &of.name);
+        for name in names.chain(self.group_allow_transfer.iter().map(|of| &of.name)) {
+            if groups.iter().any(|group| group.name == *name) {
+                continue;
+            }
+            let mut group = Group { name: name.clone(), ..Group::default() };
+            if let Some(of) = self.group.iter().find(|of| of.name == *name) {
+                group.primaries = Some(peers(primary, &of.what)?);
+            }
+            for of in self.group_allow_transfer.iter().filter(|of| of.name == *name) {
+                if let Some(key) = &of.what.key {
+                    known(primary, key)?;
+                }
+                group.options.get_or_insert_default().transfer.push(of.what.clone());
+            }
+            groups.push(group);
+        }
+        Ok(groups)
     }
 
     fn options(&self, primary: &Primary, origin: &Name) -> Result<ZoneOptions> {

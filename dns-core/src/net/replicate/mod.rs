@@ -18,6 +18,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::asked::TlsClient;
 use crate::name::Name;
+use crate::notify::Peer;
 use crate::primary::{Primary, Reply, ZoneOptions};
 use crate::resolve::Transport;
 use crate::secondary::SecondaryConfig;
@@ -33,8 +34,29 @@ pub struct Replica {
     /// What others may do with it here. Its primaries are those of `config`.
     pub options: ZoneOptions,
     /// It is a catalog (RFC 9432): its members are replicas too, from the same primaries and with the same
-    /// options.
+    /// options, unless a group of theirs says otherwise.
     pub catalog: bool,
+    /// How members in these groups differ (RFC 9432 §4.3.2); of several the first counts.
+    pub groups: Vec<Group>,
+}
+
+/// What the configuration says of the members that a catalog puts into one group.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    /// Its name, octet for octet.
+    pub name: String,
+    /// Whom to ask; `None`: the catalog's primaries.
+    pub primaries: Option<Vec<Peer>>,
+    /// What others may do with them; `None`: what they may with the catalog. Its primaries do not count.
+    pub options: Option<ZoneOptions>,
+}
+
+impl Replica {
+    /// A zone that is no catalog, for nobody else.
+    pub fn new(config: SecondaryConfig) -> Replica {
+        let options = ZoneOptions::default();
+        Replica { config, options, catalog: false, groups: Vec::new() }
+    }
 }
 
 /// Tells the task what happened elsewhere.

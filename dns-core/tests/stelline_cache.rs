@@ -160,7 +160,7 @@ fn every_script_for_a_cache_is_played_or_its_difference_is_known() {
             (Ok(()), None) => played += 1,
             (Err(_), Some(_)) => {}
             (Ok(()), Some((_, why))) => {
-                wrong.push(format!("{name} is played, and is said not to: {why}"))
+                wrong.push(format!("{name} is played, and is said not to: {why}"));
             }
             (Err(why), None) => wrong.push(format!("{name}: {why}")),
         }

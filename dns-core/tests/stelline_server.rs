@@ -146,7 +146,7 @@ fn every_script_for_a_server_is_played_or_its_difference_is_known() {
             (Ok(steps), None) => checked += steps,
             (Err(_), Some(_)) => {}
             (Ok(_), Some((_, why))) => {
-                wrong.push(format!("{name} is played, and is said not to: {why}"))
+                wrong.push(format!("{name} is played, and is said not to: {why}"));
             }
             (Err(why), None) => wrong.push(format!("{name}: {}", &why[..why.len().min(2_000)])),
         }

@@ -1,5 +1,7 @@
 //! One server that is asked: how it has been doing, and what it has told us about itself.
 
+use std::time::Duration;
+
 use super::{ForwardConfig, Forwarder};
 use crate::upstream::{Budget, Exchange, Health, Offer, Protocol, Upstream};
 
@@ -70,6 +72,12 @@ impl Forwarder {
                 budget: Budget::new(self.config.queries_per_second),
             });
         }
+    }
+
+    /// Asks within these bounds from now on; flights on their way keep their deadline.
+    pub fn set_bounds(&mut self, deadline: Duration, max_attempts: usize, rotate: bool) {
+        let config = &mut self.config;
+        (config.deadline, config.max_attempts, config.rotate) = (deadline, max_attempts, rotate);
     }
 
     /// The servers and how they do.

@@ -87,17 +87,19 @@ impl Default for ServerConfig {
 
 impl ServerConfig {
     /// Takes the servers, and the bounds where they are as they were, from the system's configuration.
-    fn read_system(&mut self) -> Result<watch::Shared, BindError> {
+    fn read_system(&mut self) -> Result<(watch::Shared, bool), BindError> {
         let mut system = SystemConfig::default();
+        let follows = self.system.is_some() && self.forward.has_default_bounds();
         if let Some(path) = &self.system {
             let failed = |source| BindError::System { path: path.clone(), source };
             system = watch::read(path).map_err(failed)?;
             self.upstreams.extend(system.servers.iter().cloned());
-            if self.forward == ForwardConfig::default() {
-                self.forward = system.forward();
+            if follows {
+                let queries_per_second = self.forward.queries_per_second;
+                self.forward = ForwardConfig { queries_per_second, ..system.forward() };
             }
         }
-        Ok(Arc::new(RwLock::new(system)))
+        Ok((Arc::new(RwLock::new(system)), follows))
     }
 }
 
@@ -164,7 +166,8 @@ impl Server {
         mut config: ServerConfig,
         sockets: Sockets,
     ) -> Result<Server, BindError> {
-        let system = config.read_system()?;
+        let fixed = config.upstreams.clone();
+        let (system, follows_bounds) = config.read_system()?;
         if let Some(unspoken) = config.upstreams.iter().find(|u| !is_spoken(u.protocol)) {
             return Err(BindError::Protocol(unspoken.clone()));
         }
@@ -216,7 +219,7 @@ impl Server {
         if let Some(path) = config.system.clone() {
             server.watching.spawn(watch::watch(path, system, server.client.missed.downgrade()));
         }
-        server.ask(resolver, config, clock, missed_by);
+        server.ask(resolver, config, missed_by, (fixed, follows_bounds));
         Ok(server)
     }
 
@@ -247,9 +250,10 @@ impl Server {
         &mut self,
         resolver: Resolver,
         config: ServerConfig,
-        clock: Clock,
         missed: mpsc::Receiver<Missed>,
+        (fixed, follows_bounds): (Vec<Upstream>, bool),
     ) {
+        let clock = config.clock;
         let (hear, heard) = mpsc::channel(MOST_MISSED);
         let tls = TlsClient {
             #[cfg(feature = "tls")]
@@ -260,7 +264,8 @@ impl Server {
         let misses = Misses::new(resolver, forwarder, config.miss);
         let status = Arc::clone(&self.status);
         let (close, closing) = oneshot::channel();
-        let asking = Asking { misses, asked, clock, missed, heard, status, closing };
+        let asking =
+            Asking { misses, asked, clock, missed, heard, status, fixed, follows_bounds, closing };
         self.asking = Some((close, tokio::spawn(asking.run())));
     }
 

@@ -37,10 +37,10 @@ pub(super) async fn watch(path: PathBuf, shared: Shared, changed: mpsc::WeakSend
         }
         seen = now;
         let Ok(system) = read(&path) else { continue };
-        let servers = system.servers.clone();
+        let servers = &system.servers;
         tracing::info!(path = %path.display(), ?servers, "the system's configuration has changed");
-        *shared.write().unwrap_or_else(PoisonError::into_inner) = system;
-        if changed.send(Missed::Servers(servers)).await.is_err() {
+        *shared.write().unwrap_or_else(PoisonError::into_inner) = system.clone();
+        if changed.send(Missed::System(system)).await.is_err() {
             return;
         }
     }

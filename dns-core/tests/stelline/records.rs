@@ -176,6 +176,8 @@ pub(crate) fn write(
         wire.extend((options.len() as u16).to_be_bytes());
         wire.extend(options);
     }
-    with_tsig.iter().for_each(|record| put(&mut wire, record));
+    for record in with_tsig {
+        put(&mut wire, record);
+    }
     wire
 }

@@ -87,19 +87,19 @@ impl Default for ServerConfig {
 
 impl ServerConfig {
     /// Takes the servers, and the bounds where they are as they were, from the system's configuration.
-    fn read_system(&mut self) -> Result<(watch::Shared, bool), BindError> {
-        let mut system = SystemConfig::default();
+    fn read_system(&mut self) -> Result<(watch::Shared, watch::State, bool), BindError> {
+        let (mut system, mut state) = (SystemConfig::default(), None);
         let follows = self.system.is_some() && self.forward.has_default_bounds();
         if let Some(path) = &self.system {
             let failed = |source| BindError::System { path: path.clone(), source };
-            system = watch::read(path).map_err(failed)?;
+            (system, state) = watch::read(path).map_err(failed)?;
             self.upstreams.extend(system.servers.iter().cloned());
             if follows {
                 let queries_per_second = self.forward.queries_per_second;
                 self.forward = ForwardConfig { queries_per_second, ..system.forward() };
             }
         }
-        Ok((Arc::new(RwLock::new(system)), follows))
+        Ok((Arc::new(RwLock::new(system)), state, follows))
     }
 }
 
@@ -167,7 +167,7 @@ impl Server {
         sockets: Sockets,
     ) -> Result<Server, BindError> {
         let fixed = config.upstreams.clone();
-        let (system, follows_bounds) = config.read_system()?;
+        let (system, state, follows_bounds) = config.read_system()?;
         if let Some(unspoken) = config.upstreams.iter().find(|u| !is_spoken(u.protocol)) {
             return Err(BindError::Protocol(unspoken.clone()));
         }
@@ -217,7 +217,8 @@ impl Server {
         }
         drop(desk);
         if let Some(path) = config.system.clone() {
-            server.watching.spawn(watch::watch(path, system, server.client.missed.downgrade()));
+            let changed = server.client.missed.downgrade();
+            server.watching.spawn(watch::watch(path, state, system, changed));
         }
         server.ask(resolver, config, missed_by, (fixed, follows_bounds));
         Ok(server)

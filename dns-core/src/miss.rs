@@ -3,11 +3,15 @@
 //! Gives every query it takes exactly one response: the answer; an expired one when the servers are slow
 //! or fail (RFC 8767); else SERVFAIL.
 
+mod config;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
+
+pub use config::{Ended, MissConfig, MissStats};
 
 use crate::answer::Answer;
 use crate::cache::Entry;
@@ -17,61 +21,8 @@ use crate::forward::{
 };
 use crate::question::{Query, Question, View};
 use crate::resolve::{FAILURE_RECHECK, Resolver, Served, Settled, Transport};
+use crate::stale::{Expired, StalePolicy, Trouble};
 use crate::upstream::Upstream;
-
-/// How long clients wait, and what for.
-#[derive(Clone, Debug)]
-pub struct MissConfig {
-    /// A client that an expired answer can be given to waits no longer than this. Default 1.8 s (RFC 8767
-    /// §5): just below the two seconds after which many clients ask again.
-    pub client_timer: Duration,
-    /// A question that failed is not asked again for so long. Default 5 s (RFC 9520 §3.2: at least one
-    /// second, at most five minutes).
-    pub failure_ttl: Duration,
-    /// Clients waiting at once. Default 20,000; more get SERVFAIL at once.
-    pub max_waiting: usize,
-}
-
-impl Default for MissConfig {
-    fn default() -> MissConfig {
-        MissConfig {
-            client_timer: Duration::from_millis(1_800),
-            failure_ttl: Duration::from_secs(5),
-            max_waiting: 20_000,
-        }
-    }
-}
-
-/// Counts since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MissStats {
-    /// Queries taken.
-    pub queries: u64,
-    /// Answered with what a server said.
-    pub answered: u64,
-    /// Answered with an expired answer, because the servers were slow or failed.
-    pub stale: u64,
-    /// Answered with SERVFAIL.
-    pub failed: u64,
-    /// Refreshes begun because an answer in use was about to expire.
-    pub prefetches: u64,
-    /// Flights that ended in an answer.
-    pub flights_answered: u64,
-    /// Flights that ended without.
-    pub flights_failed: u64,
-}
-
-/// A flight that ended, for logs and for `explain`.
-#[derive(Clone, Debug)]
-pub struct Ended {
-    /// What was asked.
-    pub question: Question,
-    /// Why there is no answer, if there is none.
-    pub error: Option<ForwardError>,
-    /// Every server asked, in order.
-    pub asked: Vec<Asked>,
-}
 
 /// Everybody who waits. `T` is the caller's: how to reach the client.
 #[derive(Debug)]
@@ -180,10 +131,17 @@ impl<T> Misses<T> {
                 self.waiters += 1;
                 self.waiting.entry(flight).or_default().push(waiter);
             }
-            Err(ForwardError::Overloaded) => self.give_up(now, waiter, ExtendedError::NOT_READY),
+            Err(ForwardError::Overloaded) => {
+                self.give_up(now, waiter, ExtendedError::NOT_READY, Trouble::NotAsked);
+            }
             // A failure that is remembered.
-            Err(ForwardError::Failed) => self.give_up(now, waiter, ExtendedError::CACHED_ERROR),
-            Err(_) => self.give_up(now, waiter, ExtendedError::NO_REACHABLE_AUTHORITY),
+            Err(ForwardError::Failed) => {
+                self.give_up(now, waiter, ExtendedError::CACHED_ERROR, Trouble::Remembered);
+            }
+            Err(_) => {
+                let why = ExtendedError::NO_REACHABLE_AUTHORITY;
+                self.give_up(now, waiter, why, Trouble::NotAsked);
+            }
         }
     }
 
@@ -246,11 +204,15 @@ impl<T> Misses<T> {
     /// Who waits for this flight and could have an expired answer gets it; the flight goes on.
     fn lose_patience(&mut self, now: Duration, flight: FlightId) {
         let Some(waiting) = self.waiting.get_mut(&flight) else { return };
-        let is_due = |w: &mut Waiter<T>| w.stale.is_some() && w.stale_at <= now;
+        let policy = &*self.config.stale;
+        let is_due = |w: &mut Waiter<T>| {
+            w.stale_at <= now && stale_of(policy, now, w, Trouble::Slow).is_some()
+        };
         let due: Vec<_> = waiting.extract_if(.., is_due).collect();
         self.waiters -= due.len();
         for waiter in due {
-            self.give_up(now, waiter, ExtendedError::NO_REACHABLE_AUTHORITY);
+            let why = ExtendedError::NO_REACHABLE_AUTHORITY;
+            self.give_up(now, waiter, why, Trouble::Slow);
         }
     }
 
@@ -270,8 +232,8 @@ impl<T> Misses<T> {
         let Ok(answer) = &landed.result else {
             self.stats.flights_failed += 1;
             self.remember_failure(now, &landed.question);
-            let why = reason(&landed.asked);
-            return waiting.into_iter().for_each(|waiter| self.give_up(now, waiter, why));
+            let (why, trouble) = (reason(&landed.asked), Trouble::of(&landed.asked));
+            return waiting.into_iter().for_each(|waiter| self.give_up(now, waiter, why, trouble));
         };
         self.stats.flights_answered += 1;
         // One flight answers askers in all views and askers of aliases that lead there; each view and each
@@ -307,15 +269,16 @@ impl<T> Misses<T> {
         }
     }
 
-    /// An expired answer if there is one, else SERVFAIL.
-    fn give_up(&mut self, now: Duration, waiter: Waiter<T>, why: ExtendedError) {
+    /// An expired answer if there is one that may be given, else SERVFAIL.
+    fn give_up(&mut self, now: Duration, waiter: Waiter<T>, why: ExtendedError, trouble: Trouble) {
         let Ok(query) = Query::parse(&waiter.query) else { return };
-        if let Some(entry) = &waiter.stale {
+        let stale = stale_of(&*self.config.stale, now, &waiter, trouble);
+        if let Some(entry) = &stale {
             entry.refresh_failed(now, FAILURE_RECHECK);
         }
         let Some((to, via)) = waiter.client else { return };
         let out = &mut self.scratch;
-        let len = if let Some(entry) = &waiter.stale {
+        let len = if let Some(entry) = &stale {
             self.stats.stale += 1;
             self.resolver.write(now, entry, &query, via, out)
         } else {
@@ -345,6 +308,11 @@ impl<T> Misses<T> {
         self.failures.clear();
     }
 
+    /// Asks within these bounds from now on; what is on its way keeps those it began with.
+    pub fn set_bounds(&mut self, deadline: Duration, max_attempts: usize, rotate: bool) {
+        self.forwarder.set_bounds(deadline, max_attempts, rotate);
+    }
+
     /// Counts since the start.
     pub fn stats(&self) -> MissStats {
         self.stats
@@ -359,6 +327,20 @@ impl<T> Misses<T> {
     pub fn waiting(&self) -> usize {
         self.waiters
     }
+}
+
+/// The expired answer that a waiter may be given.
+fn stale_of<T>(
+    policy: &dyn StalePolicy,
+    now: Duration,
+    waiter: &Waiter<T>,
+    trouble: Trouble,
+) -> Option<Arc<Entry>> {
+    let entry = waiter.stale.as_ref()?;
+    let question = Question::of(&Query::parse(&waiter.query).ok()?)?;
+    let expired_for = now.saturating_sub(entry.expires()?);
+    let expired = Expired { question: &question, kind: entry.kind(), expired_for, trouble };
+    policy.gives(&expired).then(|| Arc::clone(entry))
 }
 
 /// What to say of a flight without an answer (RFC 8914 §4.23, §4.24).

@@ -2,6 +2,7 @@
 
 mod build;
 mod patch;
+mod steady;
 
 use std::net::IpAddr;
 
@@ -9,7 +10,7 @@ use thiserror::Error;
 
 use crate::edns::ExtendedError;
 use crate::message::{
-    AA, HEADER, MessageError, QR, Rcode, RecordAt, Section, put_u16, records, u16_at,
+    AA, HEADER, MessageError, OPCODE, QR, Rcode, RecordAt, Section, put_u16, records, u16_at,
 };
 use crate::name::{Name, equal_ignoring_case, measure};
 use crate::question::Query;
@@ -87,8 +88,8 @@ pub enum AnswerError {
     /// It cannot be walked.
     #[error("malformed response")]
     Message(#[from] MessageError),
-    /// It is a query.
-    #[error("a query, not a response")]
+    /// It is a query, or answers something else than one.
+    #[error("no response to a query")]
     NotResponse,
     /// Not exactly one question, or one whose name is compressed.
     #[error("a response without exactly one plain question")]
@@ -130,7 +131,7 @@ impl Answer {
     /// Measures `response` and copies it up to its OPT record. Flags stay as they are.
     fn walk(response: &[u8]) -> Result<Answer, AnswerError> {
         let (flags, _) = (u16_at(response, 2)?, u16_at(response, HEADER - 2)?);
-        if flags & QR == 0 {
+        if flags & (QR | OPCODE) != QR {
             return Err(AnswerError::NotResponse);
         }
         if flags & crate::message::TC != 0 {
@@ -161,6 +162,10 @@ impl Answer {
                 least = Some(least.map_or(record.ttl, |least| least.min(record.ttl)));
             }
             seen.note(response, &record, rtype)?;
+        }
+        let changing = seen.changing(&ttls_at);
+        for record in records(response)?.take(counts.iter().copied().map(usize::from).sum()) {
+            steady::check(response, &record?, &changing)?;
         }
         let rcode = Rcode(flags as u8 & 15);
         let kind = seen.kind(rcode);

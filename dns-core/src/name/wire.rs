@@ -1,5 +1,7 @@
 //! Names as slices of messages. Nothing here allocates but [`read`].
 
+use std::ops::Range;
+
 use thiserror::Error;
 
 use super::{MAX_NAME, Name};
@@ -100,6 +102,37 @@ pub fn read(message: &[u8], at: usize) -> Result<(Name, usize), WireNameError> {
     }
 }
 
+/// Where the octets of the name at `at` stand: run by run, each with the pointer or the zero that ends it. Each
+/// pointer must lead to before the run that it ends, as for [`read`].
+pub(crate) fn runs(
+    message: &[u8],
+    at: usize,
+) -> impl Iterator<Item = Result<Range<usize>, WireNameError>> {
+    let mut next = Some(at);
+    std::iter::from_fn(move || {
+        let start = next.take()?;
+        let mut here = start;
+        let run = loop {
+            let Some(&len) = message.get(here) else { break Err(WireNameError::Short) };
+            match len {
+                0 => break Ok(start..here + 1),
+                1..=63 => here += 1 + usize::from(len),
+                0xc0.. => {
+                    let Some(&low) = message.get(here + 1) else { break Err(WireNameError::Short) };
+                    let target = usize::from(len & 0x3f) << 8 | usize::from(low);
+                    if target >= start {
+                        break Err(WireNameError::BadPointer);
+                    }
+                    next = Some(target);
+                    break Ok(start..here + 2);
+                }
+                _ => break Err(WireNameError::LabelType),
+            }
+        };
+        Some(run)
+    })
+}
+
 /// Where the octets after the name at `at` begin; pointers are not followed.
 pub(crate) fn skip(message: &[u8], mut at: usize) -> Result<usize, WireNameError> {
     loop {
@@ -166,6 +199,15 @@ mod tests {
         assert_eq!(read(message, 0), Err(WireNameError::BadPointer), "forward");
         assert_eq!(read(b"\xc0\x00", 0), Err(WireNameError::BadPointer), "itself");
         assert_eq!(read(b"\x01a\xc0\x00", 2).map(|_| ()), Err(WireNameError::BadPointer), "loop");
+    }
+
+    #[test]
+    fn runs_are_the_octets_that_read_reads() {
+        let message = b"\x07example\x00\x03www\xc0\x00\xc0\x09";
+        let all: Result<Vec<_>, _> = runs(message, 15).collect();
+        assert_eq!(all, Ok(vec![15..17, 9..15, 0..9]));
+        let forward: Vec<_> = runs(b"\x01a\xc0\x04\x00", 0).collect();
+        assert_eq!(forward, [Err(WireNameError::BadPointer)]);
     }
 
     #[test]

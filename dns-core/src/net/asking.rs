@@ -11,6 +11,8 @@ use super::clock::Clock;
 use super::reply::{Missed, ReplyTo};
 use super::server::Status;
 use crate::miss::Misses;
+use crate::system::SystemConfig;
+use crate::upstream::Upstream;
 
 /// What the task needs.
 pub(super) struct Asking {
@@ -20,6 +22,10 @@ pub(super) struct Asking {
     pub(super) missed: mpsc::Receiver<Missed>,
     pub(super) heard: mpsc::Receiver<Heard>,
     pub(super) status: Arc<Mutex<Status>>,
+    /// Asked whatever the system's configuration says.
+    pub(super) fixed: Vec<Upstream>,
+    /// Whether the bounds of asking are the system's too.
+    pub(super) follows_bounds: bool,
     /// Says that nothing more is to be taken.
     pub(super) closing: oneshot::Receiver<()>,
 }
@@ -67,10 +73,20 @@ impl Asking {
                     }
                     Missed::Refresh { query, client } => self.misses.refresh(now, client, &query),
                     Missed::Servers(servers) => self.misses.set_upstreams(servers),
+                    Missed::System(system) => self.follow(system),
                 }
             }
             self.misses.handle_timeout(now);
         }
+    }
+
+    /// The system's configuration has changed.
+    fn follow(&mut self, system: SystemConfig) {
+        let bounds = system.forward();
+        if self.follows_bounds {
+            self.misses.set_bounds(bounds.deadline, bounds.max_attempts, bounds.rotate);
+        }
+        self.misses.set_upstreams(self.fixed.iter().cloned().chain(system.servers));
     }
 
     fn flush(&mut self) {

@@ -7,6 +7,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use super::datagram::send_one;
 use crate::resolve::Transport;
+use crate::system::SystemConfig;
 use crate::upstream::Upstream;
 
 /// The way back to a client.
@@ -47,4 +48,6 @@ pub(super) enum Missed {
     Refresh { query: Box<[u8]>, client: IpAddr },
     /// Others are to be asked from now on.
     Servers(Vec<Upstream>),
+    /// The system's configuration is another: its servers, and how they are asked where the file says so.
+    System(SystemConfig),
 }

@@ -46,6 +46,8 @@ pub enum Layer {
     Special(Name),
     /// An answer that was put in from outside.
     Injected,
+    /// Others: their answer is cached, or would have to be asked for.
+    Upstream,
     /// Refused: the client's network is not among those allowed.
     Stranger,
     /// Refused: a private suffix that no zone here holds.
@@ -111,15 +113,18 @@ impl Resolver {
             Some((_, Source::Overlay)) => Layer::Overlay(ours.views.name_of(view)),
             Some((zone, Source::Zone)) => Layer::Zone(zone.origin().clone()),
             Some((zone, _)) => Layer::Special(zone.origin().clone()),
-            None => Layer::Injected,
+            None => Layer::Upstream,
         };
+        let mut injected = false;
         let (cache, outcome, records) = match shared.cache.peek(now, &Key::new(&query, view)) {
             Hit::Fresh(entry) => {
+                injected = entry.source() == Source::Injected;
                 let left = entry.expires().map(|at| at.saturating_sub(now));
                 let cache = CacheState::Fresh { age: entry.age(now), hits: entry.hits(), left };
                 (cache, entry.kind().into(), records(&entry, now))
             }
             Hit::Stale(entry) => {
+                injected = entry.source() == Source::Injected;
                 let cache = CacheState::Stale { age: entry.age(now), hits: entry.hits() };
                 (cache, entry.kind().into(), records(&entry, now))
             }
@@ -132,10 +137,14 @@ impl Resolver {
                         (CacheState::Absent, Outcome::Failed, Vec::new())
                     }
                     (Err(_), Some(suffix)) => return Ok(refused(Layer::Private(suffix.clone()))),
+                    (Err(_), None) if shared.forwards => {
+                        (CacheState::Absent, Outcome::Unasked, Vec::new())
+                    }
                     (Err(_), None) => return Ok(refused(Layer::Unknown)),
                 }
             }
         };
+        let layer = if injected { Layer::Injected } else { layer };
         Ok(Explanation { layer, cache, outcome, records, ..refused(Layer::Unknown) })
     }
 }
@@ -169,6 +178,7 @@ impl fmt::Display for Layer {
             Layer::Zone(origin) => write!(f, "the zone {origin} is the longest match here"),
             Layer::Special(origin) => write!(f, "{origin} is reserved and answered locally"),
             Layer::Injected => f.write_str("an answer was put in from outside"),
+            Layer::Upstream => f.write_str("no zone here holds the name, so others are asked"),
             Layer::Stranger => f.write_str("the client's network is not among those allowed"),
             Layer::Private(suffix) => {
                 write!(f, "{suffix} is private: answered from zones only, and none holds the name")

@@ -4,7 +4,7 @@ use std::io;
 use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
-use popkit_examples::resolving::{self, Explain, Options, Top};
+use popkit_examples::resolving::{self, Control, Explain, Options, Top};
 use popkit_examples::settings::{ConfigFile, with_config};
 use tracing_subscriber::EnvFilter;
 
@@ -23,6 +23,7 @@ struct Resolver {
 #[derive(Debug, Subcommand)]
 enum Task {
     Explain(Box<Explain>),
+    Control(Box<Control>),
     Top(Top),
 }
 
@@ -39,6 +40,7 @@ fn main() -> ExitCode {
     tracing_subscriber::fmt().with_env_filter(filter).with_writer(io::stderr).init();
     let done = match &command.task {
         Some(Task::Explain(explain)) => resolving::explain(explain),
+        Some(Task::Control(task)) => resolving::control(task),
         Some(Task::Top(top)) => resolving::top(top),
         None => resolving::run(&command.options),
     };

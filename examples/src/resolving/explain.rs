@@ -37,7 +37,7 @@ pub fn explain(task: &Explain) -> Result<()> {
     let resolver = primary.resolver().clone();
     let name = task.name.to_string();
     let known = resolver.explain(Duration::from_secs(1), &name, task.rtype, task.client)?;
-    if known.layer != Layer::Unknown || task.options.forward.is_empty() {
+    if known.layer != Layer::Upstream {
         println!("{known}");
         return Ok(());
     }

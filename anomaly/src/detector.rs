@@ -82,20 +82,13 @@ impl Detector {
         let Self { config, watch, .. } = self;
         let state = state(config, watch);
         let model = &mut watch.model;
-        #[cfg(feature = "zones")]
-        model.wall.refresh(at, config.zone.as_ref());
-        if let Some(seconds) = model.cadence.value_at(at) {
-            model.gains.refresh(seconds, model.cadence.spacing(), &config.memory);
-        }
+        model.arrive(at, config);
         let flat = model.flat.get_or_insert_with(|| Flatline::new(at, value));
         let change = flat.observe(at, value);
         let outside = config.outside(value);
         if model.trend.is_starting() && outside == 0.0 {
             model.scale.first_move(change);
-            if let Some(scale) = model.trend.start(value) {
-                model.scale.start(scale);
-                model.scale.settle(model.trend.level());
-            }
+            model.start(value);
             watch.alarm = None;
             return Observation { state, ..unjudged(config, watch, at, value) };
         }
@@ -178,7 +171,7 @@ fn conclude(watch: &Watch, quiet: Observation, ratio: f64, carried: f64) -> Obse
     let Some(alarm) = &watch.alarm else {
         return Observation { score: score.min(MOST_QUIET), ..quiet };
     };
-    let past = (alarm.ratio.max(ratio) - 1.0).max(0.0) * watch.model.limits.surprise;
+    let past = (alarm.ratio().max(ratio) - 1.0).max(0.0) * watch.model.limits.surprise();
     let signal = Signal {
         kind: alarm.kind,
         onset: alarm.onset,

@@ -1,10 +1,11 @@
 //! Everything learned about one series, and what it lets expect.
 
-use crate::blocks::Blocks;
+use crate::blocks::{Blocks, Habits, Needed, Slow as SlowChange};
 use crate::cadence::Cadence;
 use crate::config::{Config, Limits};
-use crate::decay::{Gains, gain};
+use crate::decay::Gains;
 use crate::discover::Discovery;
+use crate::finite::{larger, smaller};
 use crate::flatline::Flatline;
 use crate::horizons::Standing;
 use crate::moments::{Persistence, Scale};
@@ -15,29 +16,40 @@ use crate::sample::learnable;
 use crate::season::{Profile, Season};
 use crate::shift::Cusum;
 use crate::tail::Tail;
-use crate::trend::Trend;
+use crate::trend::{First, Trend};
 use crate::zone::WallClock;
 
-/// The learned parts.
+/// The learned parts, in the order of memory: what every value touches comes first and together,
+/// what is touched at the end of a block or in an alarm last.
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[repr(C)]
 pub(crate) struct Model {
     pub(crate) cadence: Cadence,
-    pub(crate) limits: Limits,
     pub(crate) gains: Gains,
+    pub(crate) limits: Limits,
     pub(crate) trend: Trend,
-    pub(crate) wall: WallClock,
     profile: Option<Box<Profile>>,
     rhythm: Option<Box<Rhythm>>,
     discovery: Option<Box<Discovery>>,
     pub(crate) scale: Scale,
     pub(crate) persistence: Persistence,
-    pub(crate) tail: Tail,
+    /// The residual, in scales, of a value not trusted yet; zero for none.
+    suspect: f32,
+    pub(crate) wall: WallClock,
     pub(crate) cusum: Cusum,
     pub(crate) flat: Option<Flatline>,
-    pub(crate) blocks: Blocks,
-    /// The residual, in scales, of a value not trusted yet; zero for none.
-    suspect: f64,
+    block: Blocks,
+    pub(crate) tail: Tail,
+    slow: Slow,
+}
+
+/// What blocks of values are like; before there are any, the same room holds the first values.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+enum Slow {
+    First(First),
+    Habits(Habits),
 }
 
 /// What the model expects at an instant.
@@ -52,6 +64,12 @@ pub(crate) struct Forecast {
     pub(crate) edge: f64,
     /// Scale of the residual, floors included.
     pub(crate) scale: f64,
+    /// How many scales a unit of the series is.
+    pub(crate) per_unit: f64,
+    /// What the scale was learned to be here.
+    own: f64,
+    /// Where in the season, 0…1.
+    phase: f64,
 }
 
 impl Model {
@@ -74,7 +92,8 @@ impl Model {
             tail: Tail::new(),
             cusum: Cusum::new(),
             flat: None,
-            blocks: Blocks::new(),
+            block: Blocks::new(),
+            slow: Slow::First(First::default()),
             suspect: 0.0,
         }
     }
@@ -88,9 +107,30 @@ impl Model {
         self.profile.as_deref().map_or(0, season) + rhythm + discovery
     }
 
+    /// Takes the instant of a value: rates and limits are those of the time since the last one.
+    pub(crate) fn arrive(&mut self, at: UnixNanos, config: &Config) {
+        #[cfg(feature = "zones")]
+        self.wall.refresh(at, config.zone.as_ref());
+        if let Some(seconds) = self.cadence.value_at(at) {
+            self.gains.refresh(seconds, self.cadence.spacing(), &config.memory);
+        }
+        self.limits.refresh(self.cadence.spacing(), config);
+    }
+
+    /// Takes one of the first values; the last of them starts the trend and the scale.
+    pub(crate) fn start(&mut self, value: f64) {
+        if let Slow::First(first) = &mut self.slow
+            && let Some(scale) = self.trend.start(value, first)
+        {
+            self.slow = Slow::Habits(Habits::new());
+            self.scale.start(scale);
+            self.scale.settle(self.trend.level());
+        }
+    }
+
     /// What to expect of a value that came, with the gains of its instant.
     pub(crate) fn forecast(&self, at: UnixNanos, config: &Config) -> Forecast {
-        let carried = self.persistence.carry(self.gains.ticks);
+        let carried = self.persistence.carry(f64::from(self.gains.ticks));
         self.around(at, self.trend.forecast(&self.gains) + carried, carried, config)
     }
 
@@ -109,16 +149,45 @@ impl Model {
     }
 
     fn around(&self, at: UnixNanos, level: f64, carried: f64, config: &Config) -> Forecast {
-        let (season, edge) = self.season(at);
+        let (phase, season, edge) = self.season(at);
         let expected = level + season;
-        let own = self.scale.at(expected).max(config.scale_floor);
-        let scale = own.max(0.5 * edge);
-        Forecast { expected, carried, season, edge, scale: scale * self.gains.widening.max(1.0) }
+        let own = self.scale.at(expected);
+        let scale = larger(larger(own, config.scale_floor), 0.5 * edge);
+        let scale = scale * f64::from(self.gains.widening).max(1.0);
+        let per_unit = 1.0 / scale;
+        Forecast { expected, carried, season, edge, scale, per_unit, own, phase }
     }
 
-    /// The season's part at an instant, and how steep it is there.
-    fn season(&self, at: UnixNanos) -> (f64, f64) {
-        self.profile.as_ref().map_or((0.0, 0.0), |p| p.offset(self.wall.local(at)))
+    /// The phase of an instant, the season's part there, and how steep it is.
+    fn season(&self, at: UnixNanos) -> (f64, f64, f64) {
+        let Some(profile) = &self.profile else { return (0.0, 0.0, 0.0) };
+        let phase = profile.phase(self.wall.local(at));
+        let (season, edge) = profile.offset(phase);
+        (phase, season, edge)
+    }
+
+    /// Adds a value to its block. At the end of one, what that says.
+    pub(crate) fn look_slowly(
+        &mut self,
+        at: UnixNanos,
+        value: f64,
+        deviation: Option<f64>,
+        needed: impl FnOnce() -> Needed,
+    ) -> Option<SlowChange> {
+        let block = self.block.gather(at, value, deviation)?;
+        self.habits()?.observe(&block, needed())
+    }
+
+    /// Whether the noise of the last block was as usual.
+    pub(crate) fn is_calm(&self) -> bool {
+        matches!(&self.slow, Slow::Habits(habits) if habits.is_calm())
+    }
+
+    fn habits(&mut self) -> Option<&mut Habits> {
+        match &mut self.slow {
+            Slow::First(_) => None,
+            Slow::Habits(habits) => Some(habits),
+        }
     }
 
     /// Compares the season of the last period with the learned one, at the end of each quarter.
@@ -134,9 +203,9 @@ impl Model {
         if profile.is_gathering() {
             return None;
         }
-        let phase = profile.phase(self.wall.local(at));
         let from_anchor = value - profile.anchor();
-        let said = rhythm.observe(at, phase, from_anchor, forecast.season, forecast.scale)?;
+        let said =
+            rhythm.observe(at, forecast.phase, from_anchor, forecast.season, forecast.scale)?;
         rhythm.restart();
         profile.relearn(self.wall.local(at));
         Some(said)
@@ -154,10 +223,11 @@ impl Model {
     pub(crate) fn season_at(&self, at: UnixNanos, config: &Config) -> f64 {
         #[cfg(feature = "zones")]
         if let Some(zone) = &config.zone {
-            return self.profile.as_ref().map_or(0.0, |p| p.offset(zone.local(at)).0);
+            let offset = |p: &Profile| p.offset(p.phase(zone.local(at))).0;
+            return self.profile.as_deref().map_or(0.0, offset);
         }
         let _ = config;
-        self.season(at).0
+        self.season(at).1
     }
 
     /// What the last residual lets expect so many ticks ahead.
@@ -169,39 +239,42 @@ impl Model {
     pub(crate) fn interval(&self, forecast: &Forecast) -> (f64, f64) {
         let (up, down) = self.tail.reach();
         let Forecast { expected, scale, .. } = *forecast;
-        (expected - scale * down.max(1.0), expected + scale * up.max(1.0))
+        (expected - scale * larger(down, 1.0), expected + scale * larger(up, 1.0))
     }
 
     /// Learns from an ordinary value, `change` away from the one before. What is past two
     /// scales counts as two (Huber's clipping; the constant is that of Gelper et al.).
     pub(crate) fn learn(&mut self, at: UnixNanos, value: f64, change: f64, forecast: &Forecast) {
-        let Forecast { expected, carried, season, scale, .. } = *forecast;
+        let Forecast { expected, carried, season, scale, per_unit, own, phase, .. } = *forecast;
         let residual = value - expected;
-        let clipped = residual.clamp(-CLIP * scale, CLIP * scale);
+        let most = CLIP * scale;
+        let clipped = smaller(larger(residual, -most), most);
         let innovation = carried + clipped;
-        let youth = self.trend.youth();
         if self.suspect != 0.0 {
-            self.tail.learn(self.suspect, 1.0, &self.gains);
+            self.tail.learn(f64::from(self.suspect), 1.0, &self.gains);
             self.suspect = 0.0;
         }
-        self.tail.learn((residual / scale).clamp(-MOST_Z, MOST_Z), 1.0, &self.gains);
-        self.scale.learn(residual, change, self.gains.scale.max(youth), expected);
-        self.persistence.learn(innovation, scale, self.gains.scale.max(youth));
-        self.trend.learn(innovation, &self.gains);
+        self.tail.learn((residual * per_unit).clamp(-MOST_Z, MOST_Z), 1.0, &self.gains);
+        let (of_level, of_scale) =
+            (self.trend.rate(self.gains.level), self.trend.rate(self.gains.scale));
+        let of_flat = self.trend.rate(FLAT_GAIN);
+        self.scale.learn(residual, change, of_scale, expected, own);
+        self.persistence.learn(innovation, per_unit, of_scale);
+        self.trend.learn(innovation, of_level, &self.gains);
         if let Some(flat) = &mut self.flat {
-            flat.learn(gain(1.0, FLAT_MEMORY).max(youth));
+            flat.learn(of_flat);
         }
-        self.gather(at, expected + clipped, innovation, season);
+        self.gather(at, phase, expected + clipped, innovation, season);
     }
 
-    fn gather(&mut self, at: UnixNanos, value: f64, innovation: f64, season: f64) {
+    fn gather(&mut self, at: UnixNanos, phase: f64, value: f64, innovation: f64, season: f64) {
         if self.discovery.is_some() {
             self.discover(at, value);
         } else if let Some(profile) = &mut self.profile
-            && profile.learn(self.wall.local(at), value, innovation)
+            && profile.learn(self.wall.local(at), phase, value, innovation)
         {
             // From here on the season speaks for its part; the trend keeps the rest.
-            let level = self.trend.level() + season - profile.offset(self.wall.local(at)).0;
+            let level = self.trend.level() + season - profile.offset(phase).0;
             self.trend.settle(level);
         }
     }
@@ -223,9 +296,9 @@ impl Model {
     /// Puts aside a value that may be the first of a change. It teaches nothing but the tail,
     /// and that only once an ordinary value has followed: then it was the noise of this series.
     pub(crate) fn suspect(&mut self, value: f64, forecast: &Forecast) {
-        let Forecast { expected, carried, scale, .. } = *forecast;
+        let Forecast { expected, carried, scale, per_unit, .. } = *forecast;
         let residual = value - expected;
-        self.suspect = (residual / scale).clamp(-MOST_Z, MOST_Z);
+        self.suspect = (residual * per_unit).clamp(-MOST_Z, MOST_Z) as f32;
         let detour = (carried + residual).clamp(-FARTHEST * scale, FARTHEST * scale);
         self.persistence.hold(carried + residual.clamp(-CLIP * scale, CLIP * scale), detour);
     }
@@ -234,7 +307,7 @@ impl Model {
     /// gathering its first period takes the value: it does not know yet what is strange.
     pub(crate) fn freeze(&mut self, at: UnixNanos, value: f64, forecast: &Forecast) {
         if self.discovery.is_some() || self.profile.as_deref().is_some_and(Profile::is_gathering) {
-            self.gather(at, value, 0.0, forecast.season);
+            self.gather(at, forecast.phase, value, 0.0, forecast.season);
         }
         self.suspect = 0.0;
         let far = FARTHEST * forecast.scale;
@@ -245,13 +318,16 @@ impl Model {
     /// Goes on from what a lasting alarm brought; `slope` is per tick.
     pub(crate) fn adopt(&mut self, level: f64, spread: f64, slope: f64) {
         self.trend.adopt(level, slope);
-        self.blocks.restart();
+        self.block = Blocks::new();
+        if let Some(habits) = self.habits() {
+            habits.restart();
+        }
         self.scale.settle(level);
         if spread > self.scale.floored(level) {
             self.scale.start(spread);
         }
         if let Some(flat) = &mut self.flat
-            && flat.surprise() >= self.limits.surprise
+            && flat.surprise() >= self.limits.surprise()
         {
             flat.adopt();
         }
@@ -262,7 +338,9 @@ impl Model {
     /// Goes on with another noise.
     pub(crate) fn adopt_spread(&mut self, spread: f64) {
         self.scale.start(spread);
-        self.blocks.adopt_spread();
+        if let Some(habits) = self.habits() {
+            habits.adopt_spread();
+        }
         self.persistence.interrupt(0.0);
         self.cusum.reset();
     }
@@ -279,7 +357,7 @@ impl Model {
         season
             && self.discovery.as_deref().is_none_or(Discovery::is_sound)
             && (self.discovery.is_none() || config.discover.is_some())
-            && learnable(self.suspect)
+            && learnable(f64::from(self.suspect))
             && self.cadence.is_sound()
             && self.trend.is_sound()
             && self.scale.is_sound()
@@ -287,7 +365,13 @@ impl Model {
             && self.tail.is_sound()
             && self.cusum.is_sound()
             && self.flat.as_ref().is_none_or(Flatline::is_sound)
-            && self.blocks.is_sound()
+            && self.block.is_sound()
+            && match &self.slow {
+                Slow::First(first) => {
+                    self.trend.is_starting() && first.iter().all(|v| learnable(*v))
+                }
+                Slow::Habits(habits) => !self.trend.is_starting() && habits.is_sound(),
+            }
             && self.wall.is_sound()
             && self.rhythm.as_deref().is_none_or(Rhythm::is_sound)
             && self.rhythm.is_some() == self.profile.is_some()
@@ -303,5 +387,5 @@ const FOUND_SLOTS: u16 = 96;
 const CLIP: f64 = 2.0;
 /// What a strange value leaves behind counts that many scales at most.
 const FARTHEST: f64 = 16.0;
-/// Half-life, in values, of how often a series repeats itself.
-const FLAT_MEMORY: f64 = 2048.0;
+/// How fast it is learned how often a series repeats itself: a half-life of 2048 values.
+const FLAT_GAIN: f32 = 3.383_936e-4;

@@ -23,6 +23,11 @@ impl UnixNanos {
         Duration::from_nanos(self.0.saturating_sub(earlier.0).max(0) as u64)
     }
 
+    /// Seconds since `earlier`; zero when `earlier` is the later of the two.
+    pub(crate) fn seconds_since(self, earlier: Self) -> f64 {
+        self.0.saturating_sub(earlier.0).max(0) as f64 / 1e9
+    }
+
     /// This instant moved forward, saturating at the end of time.
     pub fn after(self, elapsed: Duration) -> Self {
         Self(self.0.saturating_add(i64::try_from(elapsed.as_nanos()).unwrap_or(i64::MAX)))

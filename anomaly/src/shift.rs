@@ -50,10 +50,10 @@ pub(crate) struct Cusum {
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Side {
-    sum: f64,
     onset: UnixNanos,
-    peak: f64,
-    residuals: f64,
+    sum: f32,
+    peak: f32,
+    residuals: f32,
     count: u32,
 }
 
@@ -63,7 +63,7 @@ pub(crate) struct Shift {
     pub(crate) direction: Direction,
     /// The value the evidence starts with.
     pub(crate) onset: UnixNanos,
-    /// Mean residual since the onset, in the unit of the series.
+    /// Mean residual since the onset, in the unit of the series; zero while there is no shift.
     pub(crate) size: f64,
     /// Evidence over what is needed: one and more is a shift.
     pub(crate) ratio: f64,
@@ -89,8 +89,10 @@ impl Cusum {
         } else {
             (Direction::Down, &self.down)
         };
-        let size = side.residuals / f64::from(side.count.max(1));
-        Shift { direction, onset: side.onset, size, ratio: side.sum / limit }
+        let ratio = f64::from(side.sum) / limit;
+        let mean = || f64::from(side.residuals) / f64::from(side.count.max(1));
+        let size = if ratio >= 1.0 { mean() } else { 0.0 };
+        Shift { direction, onset: side.onset, size, ratio }
     }
 
     /// Forgets all evidence.
@@ -101,48 +103,53 @@ impl Cusum {
     /// Whether restored sums can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        [&self.up, &self.down]
-            .iter()
-            .all(|side| [side.sum, side.peak, side.residuals].iter().all(|v| learnable(*v)))
+        [&self.up, &self.down].iter().all(|side| {
+            let sums = [side.sum, side.peak, side.residuals];
+            sums.iter().all(|v| learnable(f64::from(*v)))
+        })
     }
 }
 
 impl Side {
     fn new() -> Self {
-        Self { sum: 0.0, onset: UnixNanos::new(0), peak: 0.0, residuals: 0.0, count: 0 }
+        Self { onset: UnixNanos::new(0), sum: 0.0, peak: 0.0, residuals: 0.0, count: 0 }
     }
 
     fn add(&mut self, at: UnixNanos, deviate: f64, residual: f64, limit: f64) {
-        let sum = (self.sum + deviate.clamp(-CLIP, CLIP) - ALLOWANCE).min(MOST_LIMITS * limit);
-        if sum <= 0.0 {
-            *self = Self::new();
-            return;
-        }
-        if deviate > OUTWEIGHS * self.peak {
-            // What went before was noise: the change begins here.
-            (self.onset, self.residuals, self.count) = (at, 0.0, 0);
-        }
-        self.peak = self.peak.max(deviate);
-        self.sum = sum;
-        self.residuals += residual;
-        self.count = self.count.saturating_add(1);
+        let (deviate, residual, most) =
+            (deviate as f32, residual as f32, MOST_LIMITS * limit as f32);
+        let sum = self.sum + (deviate.clamp(-CLIP, CLIP) - ALLOWANCE);
+        let sum = if sum < most { sum } else { most };
+        // What went before was noise: the change begins here.
+        let begins = deviate > OUTWEIGHS * self.peak;
+        // Selected, not branched for: nobody can foretell it.
+        let goes_on = sum > 0.0;
+        let peak = if self.peak > deviate { self.peak } else { deviate };
+        let residuals = if begins { 0.0 } else { self.residuals } + residual;
+        let count = if begins { 0 } else { self.count }.saturating_add(1);
+        self.onset = if begins { at } else { self.onset };
+        self.sum = if goes_on { sum } else { 0.0 };
+        self.peak = if goes_on { peak } else { 0.0 };
+        self.residuals = if goes_on { residuals } else { 0.0 };
+        self.count = if goes_on { count } else { 0 };
     }
 }
 
 /// The evidence needed for one false shift in `values` independent normal values, by Siegmund's
 /// approximation of the run length (1985).
 pub(crate) fn limit_for(values: f64) -> f64 {
-    let needed = (2.0 * ALLOWANCE * ALLOWANCE * values).ln() / (2.0 * ALLOWANCE) - 1.166;
+    let allowance = f64::from(ALLOWANCE);
+    let needed = (2.0 * allowance * allowance * values).ln() / (2.0 * allowance) - 1.166;
     needed.clamp(4.0, 12.0)
 }
 
 /// Half the shift looked for: two scales.
-const ALLOWANCE: f64 = 1.0;
-const CLIP: f64 = 4.0;
+const ALLOWANCE: f32 = 1.0;
+const CLIP: f32 = 4.0;
 /// A deviate that many times larger than any before it begins the change.
-const OUTWEIGHS: f64 = 2.0;
+const OUTWEIGHS: f32 = 2.0;
 /// Evidence kept while a shift lasts, in limits.
-const MOST_LIMITS: f64 = 2.0;
+const MOST_LIMITS: f32 = 2.0;
 
 #[cfg(test)]
 mod tests {

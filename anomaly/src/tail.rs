@@ -2,104 +2,137 @@
 //! of false alarms on a well-behaved series and on a wild one.
 
 use crate::decay::Gains;
-use crate::quantile::LogHistogram;
+use crate::finite::smaller;
+use crate::quantile::{LogHistogram, octave};
 
 /// The distribution of standardised residuals, upper and lower side apart. Inside what was seen
 /// it counts; beyond, a generalised Pareto tail fitted to the largest by the moment estimator
 /// (Dekkers, Einmahl and de Haan 1989) goes on, so that twice as far is always stranger. Old
-/// residuals fade by forward decay (Cormode et al. 2009): new ones weigh more instead.
+/// residuals fade by forward decay (Cormode et al. 2009): new ones weigh more instead, until
+/// everything is halved.
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Tail {
-    up: LogHistogram,
-    down: LogHistogram,
+    /// Weight of a residual of now.
     weight: f32,
+    /// What of the weight of those before did not make a whole unit: it goes to the next.
+    owed: f32,
+    /// The weight of all.
+    total: u32,
     /// What follows from the histograms, worked out anew every few values.
     age: u8,
-    up_fit: Fit,
-    down_fit: Fit,
+    fits: [Fit; 2],
+    sides: [LogHistogram; 2],
 }
 
 /// A side's tail beyond a threshold, and how far out the usual reaches.
 #[derive(Debug, Clone, Copy, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Fit {
-    threshold: f64,
+    threshold: f32,
     /// Surprise at the threshold.
-    counted: f64,
-    shape: f64,
-    scale: f64,
-    reach: f64,
+    counted: f32,
+    shape: f32,
+    scale: f32,
+    reach: f32,
+    /// Surprise at 1, √2, 2 and √8.
+    near: [f32; NEAR.len()],
+}
+
+/// Which of two, up or down.
+fn side(z: f64) -> usize {
+    usize::from(z < 0.0)
 }
 
 impl Tail {
     pub(crate) fn new() -> Self {
-        let (up_fit, down_fit) = (Fit::default(), Fit::default());
-        let (up, down) = (LogHistogram::default(), LogHistogram::default());
-        Self { up, down, weight: 1.0, age: 0, up_fit, down_fit }
+        let (fits, sides) = (<[Fit; 2]>::default(), <[LogHistogram; 2]>::default());
+        Self { weight: LEAST_WEIGHT, owed: 0.0, total: 0, age: 0, fits, sides }
     }
 
     /// Learns a residual in scales. `share` below one teaches less: alarms do.
     pub(crate) fn learn(&mut self, z: f64, share: f32, gains: &Gains) {
-        self.weight *= gains.growth as f32;
-        if self.weight > MOST_WEIGHT {
-            let factor = 1.0 / self.weight;
-            self.up.rescale(factor);
-            self.down.rescale(factor);
-            self.weight = 1.0;
+        self.weight *= gains.growth;
+        while self.weight >= 2.0 * LEAST_WEIGHT {
+            self.halve();
         }
-        let side = if z >= 0.0 { &mut self.up } else { &mut self.down };
-        side.add(z.abs(), share * self.weight);
+        let due = self.owed + share * self.weight;
+        let units = due as u16;
+        self.owed = due - f32::from(units);
+        while !self.sides[side(z)].add(z.abs(), units) {
+            self.halve();
+        }
+        self.total += u32::from(units);
         self.age += 1;
         // A young tail changes with every value.
-        if self.age >= REFIT || self.up.total() + self.down.total() < YOUNG * f64::from(self.weight)
-        {
+        if self.age >= REFIT || (self.total as f32) < YOUNG * self.weight {
             self.age = 0;
-            (self.up_fit, self.down_fit) = (self.fit(&self.up), self.fit(&self.down));
+            self.fits = [self.fit(&self.sides[0]), self.fit(&self.sides[1])];
         }
     }
 
+    fn halve(&mut self) {
+        self.sides.iter_mut().for_each(LogHistogram::halve);
+        self.total = self.sides.iter().map(LogHistogram::total).sum();
+        // A burst outlasts the memory only so far.
+        self.weight = (0.5 * self.weight).max(1.0);
+    }
+
     /// Surprise of a residual of `z` scales, in nats: minus the logarithm of the probability of
-    /// one as far out on its side. Never more than a normal distribution would say: what the
-    /// scale calls small is small, however rare.
+    /// one as far out on its side. None within one scale. Never more than a normal distribution
+    /// would say: what the scale calls small is small, however rare.
     pub(crate) fn surprise(&self, z: f64) -> f64 {
-        let (side, fit) =
-            if z >= 0.0 { (&self.up, &self.up_fit) } else { (&self.down, &self.down_fit) };
-        let z = z.abs();
-        let beyond = if z <= fit.threshold { self.counted(side, z) } else { fit.beyond(z) };
-        beyond.min(normal_surprise(z))
+        let square = z * z;
+        if square < FAR { self.fits[side(z)].near(square) } else { self.far(z) }
+    }
+
+    fn far(&self, z: f64) -> f64 {
+        let (at, z) = (side(z), z.abs());
+        let fit = &self.fits[at];
+        let within = z <= f64::from(fit.threshold);
+        let beyond = if within { self.counted(&self.sides[at], z) } else { fit.beyond(z) };
+        smaller(beyond, normal_surprise(z))
     }
 
     /// How many scales out the upper and lower side reach with the probability of one in 200
     /// each.
     pub(crate) fn reach(&self) -> (f64, f64) {
-        (self.up_fit.reach, self.down_fit.reach)
+        (f64::from(self.fits[0].reach), f64::from(self.fits[1].reach))
     }
 
     /// Whether a restored tail can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        self.up_fit.is_sound()
-            && self.down_fit.is_sound()
+        self.fits.iter().all(Fit::is_sound)
             && self.age < REFIT
-            && self.up.is_sound()
-            && self.down.is_sound()
-            && self.weight > 0.0
-            && self.weight <= 2.0 * MOST_WEIGHT
+            && self.total == self.sides.iter().map(LogHistogram::total).sum::<u32>()
+            && (1.0..=2.0 * LEAST_WEIGHT).contains(&self.weight)
+            && (0.0..1.0).contains(&self.owed)
     }
 
     /// Surprise as counted, inside of what was seen.
     fn counted(&self, side: &LogHistogram, z: f64) -> f64 {
-        let total = self.up.total() + self.down.total();
         // A few imagined residuals of a double-exponential keep a young tail modest.
         let prior = PRIOR * f64::from(self.weight);
-        let p = (side.above(z) + prior * 0.5 * (-z).exp()) / (total + prior);
+        let p = (side.above(z) + prior * 0.5 * (-z).exp()) / (f64::from(self.total) + prior);
         -p.ln()
+    }
+
+    /// What surprise is at most residuals, so that these need no logarithms.
+    fn near(&self, side: &LogHistogram) -> [f32; NEAR.len()] {
+        let above: [u32; NEAR.len()] = side.above_half_octaves();
+        let prior = PRIOR * f64::from(self.weight);
+        let total = f64::from(self.total) + prior;
+        std::array::from_fn(|at| {
+            let Near { double_exponential, normal } = NEAR[at];
+            let p = (f64::from(above[at]) + prior * double_exponential) / total;
+            smaller(-p.ln(), normal) as f32
+        })
     }
 
     fn fit(&self, side: &LogHistogram) -> Fit {
         let unit = f64::from(self.weight);
-        let total = self.up.total() + self.down.total();
+        let total = f64::from(self.total);
         let excess = side.excess((TAIL_SHARE * total).max(LEAST_EXCESSES * unit));
         let threshold = excess.threshold;
         let (seen, imagined) = (excess.weight / unit, PRIOR_EXCESSES);
@@ -108,20 +141,33 @@ impl Tail {
         let square = blend(excess.log_square, 2.0 * PRIOR_LOG_MEAN * PRIOR_LOG_MEAN);
         let lighter = 1.0 - 0.5 / (1.0 - (mean * mean / square).min(0.95));
         Fit {
-            threshold,
-            counted: self.counted(side, threshold),
-            shape: (mean + lighter).clamp(0.0, 1.0),
-            scale: threshold * mean * (1.0 - lighter.min(0.0)),
-            reach: side.magnitude_with_above(INTERVAL_SHARE * total),
+            threshold: threshold as f32,
+            counted: self.counted(side, threshold) as f32,
+            shape: (mean + lighter).clamp(0.0, 1.0) as f32,
+            scale: (threshold * mean * (1.0 - lighter.min(0.0))) as f32,
+            reach: side.magnitude_with_above(INTERVAL_SHARE * total) as f32,
+            near: self.near(side),
         }
     }
 }
 
 impl Fit {
+    /// Surprise at a residual of this square, below [`FAR`]: between two that were counted it goes
+    /// with the square. Without a branch, which nobody could foretell.
+    fn near(&self, square: f64) -> f64 {
+        let (octave, fraction) = octave(square);
+        let at = octave.clamp(0, NEAR.len() as i64 - 2) as usize;
+        let (low, high) = (f64::from(self.near[at]), f64::from(self.near[at + 1]));
+        let surprise = low + (fraction - 1.0) * (high - low);
+        if square < 1.0 { 0.0 } else { surprise }
+    }
+
     /// Surprise past the threshold.
     fn beyond(&self, z: f64) -> f64 {
-        let far = (z - self.threshold) / self.scale;
-        self.counted + if self.shape < 1e-3 { far } else { (self.shape * far).ln_1p() / self.shape }
+        let [threshold, counted, shape, scale] =
+            [self.threshold, self.counted, self.shape, self.scale].map(f64::from);
+        let far = (z - threshold) / scale;
+        counted + if shape < 1e-3 { far } else { (shape * far).ln_1p() / shape }
     }
 
     /// Whether a restored fit can be gone on with.
@@ -129,6 +175,7 @@ impl Fit {
     fn is_sound(&self) -> bool {
         [self.threshold, self.counted, self.shape, self.scale, self.reach]
             .iter()
+            .chain(&self.near)
             .all(|v| (0.0..=1e9).contains(v))
     }
 }
@@ -147,6 +194,21 @@ pub(crate) fn normal_deviate(surprise: f64) -> f64 {
     (t - above / below).max(0.0)
 }
 
+/// At 1, √2, 2 and √8: how rarely a double-exponential goes so far, and a normal's surprise.
+const NEAR: [Near; 4] = [
+    Near { double_exponential: 0.183_940, normal: 1.841_554 },
+    Near { double_exponential: 0.121_558, normal: 2.541_557 },
+    Near { double_exponential: 0.067_668, normal: 3.780_738 },
+    Near { double_exponential: 0.029_553, normal: 6.055_365 },
+];
+/// The square up to which surprise is told from these.
+const FAR: f64 = 8.0;
+
+struct Near {
+    double_exponential: f64,
+    normal: f64,
+}
+
 const HALF_LN_TAU: f64 = 0.918_938_533_204_672_8;
 /// The tail is fitted to that share of all residuals, and to no fewer than these.
 const TAIL_SHARE: f64 = 0.02;
@@ -154,14 +216,15 @@ const LEAST_EXCESSES: f64 = 8.0;
 const PRIOR: f64 = 8.0;
 /// Values between two fits, once there are that many.
 const REFIT: u8 = 64;
-const YOUNG: f64 = 128.0;
+const YOUNG: f32 = 128.0;
 /// What an interval leaves on either side.
 const INTERVAL_SHARE: f64 = 0.005;
 const PRIOR_EXCESSES: f64 = 5.0;
 /// Mean log excess of a tail falling with the fourth power.
 const PRIOR_LOG_MEAN: f64 = 0.25;
-/// Weights are scaled back before a float's precision is felt.
-const MOST_WEIGHT: f32 = 1e12;
+/// Of a residual when the weights were just halved. Units: sixteenths and less of a residual are
+/// told apart, and a tail as long as its memory fits the bins unless nearly all of it is in one.
+const LEAST_WEIGHT: f32 = 16.0;
 
 #[cfg(test)]
 mod tests {

@@ -4,6 +4,7 @@
 use crate::alarm::{Alarm, Course};
 use crate::blocks::{Needed, Slow};
 use crate::config::Config;
+use crate::finite::{larger, smaller};
 use crate::flatline::Flatline;
 use crate::horizons::Horizons;
 use crate::model::{Forecast, MOST_Z, Model};
@@ -63,7 +64,7 @@ pub(crate) struct Evidence {
 impl Evidence {
     /// The most of it.
     pub(crate) fn ratio(&self) -> f64 {
-        self.spike.max(self.shift.ratio).max(self.flat)
+        larger(larger(self.spike, self.shift.ratio), self.flat)
     }
 }
 
@@ -103,25 +104,22 @@ impl Watch {
     pub(crate) fn weigh(&mut self, config: &Config, arrived: &Arrived) -> Evidence {
         let Arrived { at, value, forecast, .. } = *arrived;
         let model = &mut self.model;
-        model.limits.refresh(model.cadence.per_week(), config);
         let residual = value - forecast.expected;
         let z = standardised(residual, &forecast);
-        let (surprise, deviate) = if z.abs() < NEAR {
-            // Nobody is surprised: most values need no logarithms.
-            (0.0, NEAR_DEVIATE * z)
-        } else {
-            let surprise = model.tail.surprise(z);
-            (surprise, normal_deviate(surprise).copysign(z))
-        };
+        let surprise = model.tail.surprise(z);
+        // Selected, not branched for: nobody can foretell it.
+        let far = normal_deviate(surprise).copysign(z);
+        let deviate = if z.abs() < NEAR { NEAR_DEVIATE * z } else { far };
         let shift = {
             // An estimate of how much is remembered errs, and what it errs by adds up.
-            let limit = model.limits.shift * (1.0 + DOUBT * model.persistence.correlation());
+            let limit = model.limits.shift() * (1.0 + DOUBT * model.persistence.correlation());
             model.cusum.observe(at, deviate, residual, limit)
         };
         // A series whose moves do not matter may as well stand still.
-        let moves_matter = model.scale.floored(forecast.expected) > config.scale_floor;
-        let flat = model.flat.as_ref().filter(|_| moves_matter).map_or(0.0, Flatline::surprise);
-        let limit = model.limits.surprise;
+        let moves_matter = || model.scale.floored(forecast.expected) > config.scale_floor;
+        let run = model.flat.as_ref().map_or(0.0, Flatline::surprise);
+        let flat = if run > 0.0 && moves_matter() { run } else { 0.0 };
+        let limit = model.limits.surprise();
         Evidence { residual, spike: surprise / limit, flat: flat / limit, shift }
     }
 
@@ -182,7 +180,7 @@ impl Watch {
             return;
         }
         alarm.strengthen(shift);
-        let restless = alarm.kind == Kind::VarianceChange && !self.model.blocks.is_calm();
+        let restless = alarm.kind == Kind::VarianceChange && !self.model.is_calm();
         let strange = spike >= SUSPECT || restless;
         let course = alarm.follow(at, value - forecast.season, residual, strange, change != 0.0);
         let turned = spike >= 1.0
@@ -252,15 +250,17 @@ impl Watch {
             return None;
         }
         let Arrived { at, value, ref forecast, .. } = *arrived;
-        let Forecast { expected, season, edge, scale, .. } = *forecast;
+        let Forecast { expected, season, edge, scale, per_unit, .. } = *forecast;
         let residual = value - expected;
-        let clipped = expected + residual.clamp(-FAR * scale, FAR * scale);
+        let clipped = expected + smaller(larger(residual, -FAR * scale), FAR * scale);
         // Where the season is steep nobody knows its minute: errors there are not noise.
         let steep = 0.5 * edge >= 0.9 * scale;
-        let deviation = (!steep).then_some(residual / scale);
-        let floor = config.scale_floor.max(2.0 * edge);
-        let needed = Needed { evidence: self.model.limits.slow, floor, deviation: floor / scale };
-        self.model.blocks.observe(at, clipped - season, deviation, needed)
+        let deviation = (!steep).then_some(residual * per_unit);
+        let evidence = self.model.limits.slow();
+        self.model.look_slowly(at, clipped - season, deviation, || {
+            let floor = config.scale_floor.max(2.0 * edge);
+            Needed { evidence, floor, deviation: floor * per_unit }
+        })
     }
 
     fn look_at_season(&mut self, arrived: &Arrived) -> Option<Rewritten> {
@@ -312,7 +312,7 @@ impl Watch {
 
 /// A residual in scales.
 fn standardised(residual: f64, forecast: &Forecast) -> f64 {
-    (residual / forecast.scale).clamp(-MOST_Z, MOST_Z)
+    (residual * forecast.per_unit).clamp(-MOST_Z, MOST_Z)
 }
 
 /// What the value that begins an alarm weighs in the tail: what recurs all the time becomes

@@ -40,7 +40,7 @@ pub(crate) struct Memory {
 /// same rates every time, so they are kept until that time, or the usual one, changes by more
 /// than a hundredth: rates need to be no more exact than that, and the jitter of a scrape is
 /// below it.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Gains {
     seconds: f32,
@@ -62,12 +62,33 @@ pub(crate) struct Gains {
     pub(crate) growth: f32,
 }
 
+impl Default for Gains {
+    /// Those of a first value: nothing is forgotten, and no interval is wider.
+    fn default() -> Self {
+        Self {
+            seconds: 0.0,
+            spacing: 0.0,
+            ticks: 0.0,
+            level: 0.0,
+            slope: 0.0,
+            damping: 0.0,
+            horizon: 0.0,
+            scale: 0.0,
+            widening: 1.0,
+            growth: 1.0,
+        }
+    }
+}
+
 impl Gains {
+    /// Whether these are the rates after `seconds` without a value on a series usually `spacing`
+    /// seconds apart.
+    pub(crate) fn hold(&self, seconds: f64, spacing: f64) -> bool {
+        near(seconds, self.seconds, SAME_TIME) && near(spacing, self.spacing, SAME_TIME)
+    }
+
     /// The rates after `seconds` without a value on a series usually `spacing` seconds apart.
     pub(crate) fn refresh(&mut self, seconds: f64, spacing: f64, memory: &Memory) {
-        if near(seconds, self.seconds, SAME_TIME) && near(spacing, self.spacing, SAME_TIME) {
-            return;
-        }
         let elapsed = (seconds / spacing).clamp(LEAST_TICKS, MOST_TICKS);
         let ticks = if (elapsed - 1.0).abs() <= SAME_TIME { 1.0 } else { elapsed };
         let slope_life = memory.slope.ticks(spacing);
@@ -100,6 +121,7 @@ impl Gains {
             .chain(&rates)
             .all(|rate| learnable(f64::from(*rate)) && *rate >= 0.0)
             && self.growth <= MOST_GROWTH.exp2() as f32
+            && self.widening >= 1.0
     }
 }
 

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::cadence::Arrival;
 use crate::config::Config;
+use crate::finite::smaller;
 use crate::flatline::Flatline;
 use crate::model::Forecast;
 use crate::sample::{Sample, UnixNanos};
@@ -77,9 +78,9 @@ impl Detector {
     }
 
     fn value(&mut self, at: UnixNanos, value: f64) -> Observation {
-        self.watch.stats.values += 1;
         self.absent = false;
         let Self { config, watch, .. } = self;
+        watch.stats.values += 1;
         let state = state(config, watch);
         let model = &mut watch.model;
         model.arrive(at, config);
@@ -92,9 +93,9 @@ impl Detector {
             watch.alarm = None;
             return Observation { state, ..unjudged(config, watch, at, value) };
         }
-        let forecast = model.forecast(at, config);
+        let mut forecast = model.forecast(at, config);
         let (lower, upper) = model.interval(&forecast);
-        let quiet = Observation {
+        let mut said = Observation {
             at,
             seen: value,
             expected: forecast.expected,
@@ -105,26 +106,29 @@ impl Detector {
             signal: None,
             state,
         };
-        let forecast = match watch.alarm.as_ref().map(|alarm| alarm.kind) {
-            None | Some(Kind::Spike) => watch.model.reconsider(forecast, value),
-            _ => forecast,
-        };
+        if watch.alarm.as_ref().is_none_or(|alarm| alarm.kind == Kind::Spike) {
+            model.reconsider(&mut forecast, value);
+        }
         let arrived = Arrived { at, value, change, forecast };
         if outside != 0.0 {
             watch.out_of_range(&arrived, outside);
-            return conclude(watch, Observation { judged: true, ..quiet }, 1.0, 0.0);
+            said.judged = true;
+            conclude(watch, &mut said, 1.0, 0.0);
+            return said;
         }
-        watch.model.scale.first_move(change);
-        if state != State::Ready {
+        model.scale.first_move(change);
+        if state == State::Ready {
+            let evidence: Evidence = watch.weigh(config, &arrived);
+            watch.judge(config, &arrived, &evidence);
+            conclude(watch, &mut said, evidence.ratio(), arrived.forecast.carried);
+        } else {
             watch.alarm = None;
             watch.warm(config, &arrived);
-            watch.look_ahead(config, at, value);
-            return quiet;
         }
-        let evidence: Evidence = watch.weigh(config, &arrived);
-        watch.judge(config, &arrived, &evidence);
-        watch.look_ahead(config, at, value);
-        conclude(watch, quiet, evidence.ratio(), forecast.carried)
+        if watch.horizons.is_some() {
+            watch.look_ahead(config, at, value);
+        }
+        said
     }
 
     /// A sample without a value: is the silence too long?
@@ -165,27 +169,28 @@ fn state(config: &Config, watch: &Watch) -> State {
     if have < need { State::Warming { have, need } } else { State::Ready }
 }
 
-/// The observation, with the alarm and the score put in.
-fn conclude(watch: &Watch, quiet: Observation, ratio: f64, carried: f64) -> Observation {
+/// Puts in the alarm and the score.
+fn conclude(watch: &Watch, said: &mut Observation, ratio: f64, carried: f64) {
     let score = ratio / (1.0 + ratio);
     let Some(alarm) = &watch.alarm else {
-        return Observation { score: score.min(MOST_QUIET), ..quiet };
+        said.score = smaller(score, MOST_QUIET);
+        return;
     };
     let past = (alarm.ratio().max(ratio) - 1.0).max(0.0) * watch.model.limits.surprise();
-    let signal = Signal {
+    said.score = score.max(0.5);
+    said.signal = Some(Signal {
         kind: alarm.kind,
         onset: alarm.onset,
-        at: quiet.at,
+        at: said.at,
         direction: alarm.direction,
         size: alarm.size,
         confidence: 1.0 - 0.5 * (-past).exp(),
         // What a change carries over from its own first values was not expected before it.
-        expected: quiet.expected - carried,
-        lower: quiet.lower - carried,
-        upper: quiet.upper - carried,
-        seen: quiet.seen,
-    };
-    Observation { score: score.max(0.5), signal: Some(signal), ..quiet }
+        expected: said.expected - carried,
+        lower: said.lower - carried,
+        upper: said.upper - carried,
+        seen: said.seen,
+    });
 }
 
 /// The expectation alone.

@@ -111,10 +111,12 @@ impl Model {
     pub(crate) fn arrive(&mut self, at: UnixNanos, config: &Config) {
         #[cfg(feature = "zones")]
         self.wall.refresh(at, config.zone.as_ref());
-        if let Some(seconds) = self.cadence.value_at(at) {
-            self.gains.refresh(seconds, self.cadence.spacing(), &config.memory);
+        let Some(seconds) = self.cadence.value_at(at) else { return };
+        let spacing = self.cadence.spacing();
+        if !self.gains.hold(seconds, spacing) {
+            self.gains.refresh(seconds, spacing, &config.memory);
+            self.limits.refresh(spacing, config);
         }
-        self.limits.refresh(self.cadence.spacing(), config);
     }
 
     /// Takes one of the first values; the last of them starts the trend and the scale.
@@ -136,11 +138,15 @@ impl Model {
 
     /// The forecast that explains a value better: the last one may have been strange and still an
     /// innovation of a series that remembers itself.
-    pub(crate) fn reconsider(&self, forecast: Forecast, value: f64) -> Forecast {
+    pub(crate) fn reconsider(&self, forecast: &mut Forecast, value: f64) {
         let detour = self.persistence.detour();
-        let (expected, carried) = (forecast.expected + detour, forecast.carried + detour);
-        let nearer = (value - expected).abs() < (value - forecast.expected).abs();
-        if nearer { Forecast { expected, carried, ..forecast } } else { forecast }
+        if detour == 0.0 {
+            return;
+        }
+        let expected = forecast.expected + detour;
+        if (value - expected).abs() < (value - forecast.expected).abs() {
+            (forecast.expected, forecast.carried) = (expected, forecast.carried + detour);
+        }
     }
 
     /// What to expect when no value came.
@@ -149,11 +155,14 @@ impl Model {
     }
 
     fn around(&self, at: UnixNanos, level: f64, carried: f64, config: &Config) -> Forecast {
-        let (phase, season, edge) = self.season(at);
+        let (mut phase, mut season, mut edge) = (0.0, 0.0, 0.0);
+        if self.profile.is_some() {
+            (phase, season, edge) = self.season(at);
+        }
         let expected = level + season;
         let own = self.scale.at(expected);
-        let scale = larger(larger(own, config.scale_floor), 0.5 * edge);
-        let scale = scale * f64::from(self.gains.widening).max(1.0);
+        let scale = larger(own, larger(config.scale_floor, 0.5 * edge));
+        let scale = scale * f64::from(self.gains.widening);
         let per_unit = 1.0 / scale;
         Forecast { expected, carried, season, edge, scale, per_unit, own, phase }
     }
@@ -255,14 +264,14 @@ impl Model {
             self.suspect = 0.0;
         }
         self.tail.learn((residual * per_unit).clamp(-MOST_Z, MOST_Z), 1.0, &self.gains);
-        let (of_level, of_scale) =
-            (self.trend.rate(self.gains.level), self.trend.rate(self.gains.scale));
-        let of_flat = self.trend.rate(FLAT_GAIN);
+        let youth = self.trend.youth();
+        let of_level = larger(f64::from(self.gains.level), youth);
+        let of_scale = larger(f64::from(self.gains.scale), youth);
         self.scale.learn(residual, change, of_scale, expected, own);
         self.persistence.learn(innovation, per_unit, of_scale);
         self.trend.learn(innovation, of_level, &self.gains);
         if let Some(flat) = &mut self.flat {
-            flat.learn(of_flat);
+            flat.learn(larger(FLAT_GAIN, youth));
         }
         self.gather(at, phase, expected + clipped, innovation, season);
     }
@@ -388,4 +397,4 @@ const CLIP: f64 = 2.0;
 /// What a strange value leaves behind counts that many scales at most.
 const FARTHEST: f64 = 16.0;
 /// How fast it is learned how often a series repeats itself: a half-life of 2048 values.
-const FLAT_GAIN: f32 = 3.383_936e-4;
+const FLAT_GAIN: f64 = 3.383_936e-4;

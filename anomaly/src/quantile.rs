@@ -50,7 +50,7 @@ impl LogHistogram {
     /// The weight at or above 1, and above each half octave from there.
     pub(crate) fn above_half_octaves<const N: usize>(&self) -> [u32; N] {
         std::array::from_fn(|half| {
-            let from = 1 + half * SIXTHS.len() / 2;
+            let from = 1 + half * PER_OCTAVE as usize / 2;
             self.bins[from..].iter().copied().map(u32::from).sum()
         })
     }
@@ -106,38 +106,43 @@ pub(crate) struct Excess {
     pub(crate) log_square: f64,
 }
 
-/// The bin of a magnitude: octaves are the exponent of the float, sixths of one are told from the
-/// rest of it by comparing.
+/// The bin of a magnitude: octaves are the exponent of the float; an eighth of what is left has at
+/// most one edge in it.
 fn bin(magnitude: f64) -> usize {
     let (octave, fraction) = octave(magnitude);
-    let sixth = SIXTHS[1..].iter().filter(|low| fraction >= **low).count();
+    let sixth = STARTS[(fraction.to_bits() >> (MANTISSA_BITS - 3)) as usize & 7];
+    let next = i64::from(fraction >= SIXTHS[sixth as usize + 1]);
     // Without a branch: nobody can foretell on which side of 1 a residual falls.
-    (1 + octave * SIXTHS.len() as i64 + sixth as i64).clamp(0, BINS as i64 - 1) as usize
+    (1 + octave * PER_OCTAVE + sixth + next).clamp(0, BINS as i64 - 1) as usize
 }
 
 /// A positive number as a power of two and what is left, 1…2.
-pub(crate) fn octave(number: f64) -> (i64, f64) {
+fn octave(number: f64) -> (i64, f64) {
     let bits = number.to_bits();
     let octave = (bits >> MANTISSA_BITS) as i64 - EXPONENT_OF_ONE;
     (octave, f64::from_bits(bits & MANTISSA | ONE))
 }
 
 const BINS: usize = 32;
-/// Two to the power of 0, 1 … 5 sixths.
-const SIXTHS: [f64; 6] = [
+const PER_OCTAVE: i64 = 6;
+/// Two to the power of 0, 1 … 6 sixths.
+const SIXTHS: [f64; 7] = [
     1.0,
     1.122_462_048_309_373,
     1.259_921_049_894_873_2,
     std::f64::consts::SQRT_2,
     1.587_401_051_968_199_4,
     1.781_797_436_280_678_5,
+    2.0,
 ];
+/// The sixth that each eighth starts in: 1, 1.125, 1.25 …
+const STARTS: [i64; 8] = [0, 1, 1, 2, 3, 4, 4, 5];
 /// The lower edge of each bin, and the upper one of the last.
 const EDGES: [f64; BINS + 1] = {
     let mut edges = [0.0; BINS + 1];
     let mut bin = 1;
     while bin <= BINS {
-        let (octave, sixth) = ((bin - 1) / SIXTHS.len(), (bin - 1) % SIXTHS.len());
+        let (octave, sixth) = ((bin - 1) / PER_OCTAVE as usize, (bin - 1) % PER_OCTAVE as usize);
         edges[bin] = SIXTHS[sixth] * (1_u32 << octave) as f64;
         bin += 1;
     }
@@ -153,7 +158,7 @@ const PER_WIDTH: [f64; BINS] = {
     inverse
 };
 /// A bin's width in natural logarithms.
-const LOG_WIDTH: f64 = std::f64::consts::LN_2 / SIXTHS.len() as f64;
+const LOG_WIDTH: f64 = std::f64::consts::LN_2 / PER_OCTAVE as f64;
 /// Binary64 (IEEE 754-2019, 3.4).
 const MANTISSA_BITS: u32 = f64::MANTISSA_DIGITS - 1;
 const MANTISSA: u64 = (1 << MANTISSA_BITS) - 1;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// An instant as nanoseconds since the Unix epoch, so that every clock can feed a detector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// An instant as nanoseconds since the Unix epoch (the default), so that every clock can feed a detector.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct UnixNanos(i64);
 

@@ -1,5 +1,7 @@
 //! A change that stays: evidence of a shifted level summed over values.
 
+use std::hint::select_unpredictable;
+
 use crate::sample::UnixNanos;
 #[cfg(feature = "serde")]
 use crate::sample::learnable;
@@ -39,22 +41,15 @@ impl Direction {
 }
 
 /// Two-sided CUSUM (Page 1954) over normal deviates, each clipped so that no single value
-/// decides alone. A shift below one scale leaves no evidence.
-#[derive(Debug, Clone)]
+/// decides alone. A shift below one scale leaves no evidence. Of each pair the first is up.
+#[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Cusum {
-    up: Side,
-    down: Side,
-}
-
-#[derive(Debug, Clone)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-struct Side {
-    onset: UnixNanos,
-    sum: f32,
-    peak: f32,
-    residuals: f32,
-    count: u32,
+    sums: [f32; 2],
+    peaks: [f32; 2],
+    residuals: [f32; 2],
+    counts: [u32; 2],
+    onsets: [UnixNanos; 2],
 }
 
 /// The evidence for a shift.
@@ -71,7 +66,7 @@ pub(crate) struct Shift {
 
 impl Cusum {
     pub(crate) fn new() -> Self {
-        Self { up: Side::new(), down: Side::new() }
+        Self::default()
     }
 
     /// Adds a value: its signed normal deviate and its residual. The stronger side's evidence.
@@ -82,17 +77,28 @@ impl Cusum {
         residual: f64,
         limit: f64,
     ) -> Shift {
-        self.up.add(at, deviate, residual, limit);
-        self.down.add(at, -deviate, residual, limit);
-        let (direction, side) = if self.up.sum >= self.down.sum {
-            (Direction::Up, &self.up)
-        } else {
-            (Direction::Down, &self.down)
-        };
-        let ratio = f64::from(side.sum) / limit;
-        let mean = || f64::from(side.residuals) / f64::from(side.count.max(1));
+        let (up, residual, most) = (deviate as f32, residual as f32, MOST_LIMITS * limit as f32);
+        // Multiplied and selected, not branched for: nobody can foretell a noise.
+        for (side, deviate) in [up, -up].into_iter().enumerate() {
+            let sum = self.sums[side] + (deviate.clamp(-CLIP, CLIP) - ALLOWANCE);
+            let sum = if sum < most { sum } else { most }.max(0.0);
+            let (peak, goes_on) = (self.peaks[side], u32::from(sum > 0.0));
+            // What went before an outweighing deviate was noise: the change begins there.
+            let begins = deviate > OUTWEIGHS * peak;
+            let (kept, evident) = (f32::from(!begins), goes_on as f32);
+            self.sums[side] = sum;
+            self.peaks[side] = if peak > deviate { peak } else { deviate } * evident;
+            self.residuals[side] = (self.residuals[side] * kept + residual) * evident;
+            self.counts[side] =
+                (self.counts[side] * u32::from(!begins)).saturating_add(1) * goes_on;
+            self.onsets[side] = select_unpredictable(begins, at, self.onsets[side]);
+        }
+        let side = usize::from(self.sums[0] < self.sums[1]);
+        let direction = if side == 0 { Direction::Up } else { Direction::Down };
+        let ratio = f64::from(self.sums[side]) / limit;
+        let mean = || f64::from(self.residuals[side]) / f64::from(self.counts[side].max(1));
         let size = if ratio >= 1.0 { mean() } else { 0.0 };
-        Shift { direction, onset: side.onset, size, ratio }
+        Shift { direction, onset: self.onsets[side], size, ratio }
     }
 
     /// Forgets all evidence.
@@ -103,35 +109,8 @@ impl Cusum {
     /// Whether restored sums can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        [&self.up, &self.down].iter().all(|side| {
-            let sums = [side.sum, side.peak, side.residuals];
-            sums.iter().all(|v| learnable(f64::from(*v)))
-        })
-    }
-}
-
-impl Side {
-    fn new() -> Self {
-        Self { onset: UnixNanos::new(0), sum: 0.0, peak: 0.0, residuals: 0.0, count: 0 }
-    }
-
-    fn add(&mut self, at: UnixNanos, deviate: f64, residual: f64, limit: f64) {
-        let (deviate, residual, most) =
-            (deviate as f32, residual as f32, MOST_LIMITS * limit as f32);
-        let sum = self.sum + (deviate.clamp(-CLIP, CLIP) - ALLOWANCE);
-        let sum = if sum < most { sum } else { most };
-        // What went before was noise: the change begins here.
-        let begins = deviate > OUTWEIGHS * self.peak;
-        // Selected, not branched for: nobody can foretell it.
-        let goes_on = sum > 0.0;
-        let peak = if self.peak > deviate { self.peak } else { deviate };
-        let residuals = if begins { 0.0 } else { self.residuals } + residual;
-        let count = if begins { 0 } else { self.count }.saturating_add(1);
-        self.onset = if begins { at } else { self.onset };
-        self.sum = if goes_on { sum } else { 0.0 };
-        self.peak = if goes_on { peak } else { 0.0 };
-        self.residuals = if goes_on { residuals } else { 0.0 };
-        self.count = if goes_on { count } else { 0 };
+        let numbers = [self.sums, self.peaks, self.residuals];
+        numbers.as_flattened().iter().all(|v| learnable(f64::from(*v)))
     }
 }
 

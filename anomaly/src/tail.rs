@@ -3,7 +3,7 @@
 
 use crate::decay::Gains;
 use crate::finite::smaller;
-use crate::quantile::{LogHistogram, octave};
+use crate::quantile::LogHistogram;
 
 /// The distribution of standardised residuals, upper and lower side apart. Inside what was seen
 /// it counts; beyond, a generalised Pareto tail fitted to the largest by the moment estimator
@@ -35,8 +35,18 @@ struct Fit {
     shape: f32,
     scale: f32,
     reach: f32,
-    /// Surprise at 1, √2, 2 and √8.
-    near: [f32; NEAR.len()],
+    /// At 1, √2, 2 and √8.
+    near: [Strange; NEAR.len()],
+}
+
+/// How strange a residual is.
+#[derive(Debug, Clone, Copy, Default)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Strange {
+    /// Minus the logarithm of the probability of one as far out on its side, in nats.
+    pub(crate) surprise: f32,
+    /// The magnitude of the normal deviate as surprising as that.
+    pub(crate) deviate: f32,
 }
 
 /// Which of two, up or down.
@@ -78,20 +88,19 @@ impl Tail {
         self.weight = (0.5 * self.weight).max(1.0);
     }
 
-    /// Surprise of a residual of `z` scales, in nats: minus the logarithm of the probability of
-    /// one as far out on its side. None within one scale. Never more than a normal distribution
-    /// would say: what the scale calls small is small, however rare.
-    pub(crate) fn surprise(&self, z: f64) -> f64 {
-        let square = z * z;
-        if square < FAR { self.fits[side(z)].near(square) } else { self.far(z) }
+    /// How strange a residual of `z` scales is. Never more than a normal distribution would say:
+    /// what the scale calls small is small, however rare.
+    pub(crate) fn strange(&self, z: f64) -> Strange {
+        let (magnitude, square) = (z.abs() as f32, (z * z) as f32);
+        if square < FAR { self.fits[side(z)].near(magnitude, square) } else { self.far(z) }
     }
 
-    fn far(&self, z: f64) -> f64 {
+    fn far(&self, z: f64) -> Strange {
         let (at, z) = (side(z), z.abs());
         let fit = &self.fits[at];
         let within = z <= f64::from(fit.threshold);
         let beyond = if within { self.counted(&self.sides[at], z) } else { fit.beyond(z) };
-        smaller(beyond, normal_surprise(z))
+        Strange::of(smaller(beyond, normal_surprise(z)))
     }
 
     /// How many scales out the upper and lower side reach with the probability of one in 200
@@ -119,14 +128,14 @@ impl Tail {
     }
 
     /// What surprise is at most residuals, so that these need no logarithms.
-    fn near(&self, side: &LogHistogram) -> [f32; NEAR.len()] {
+    fn near(&self, side: &LogHistogram) -> [Strange; NEAR.len()] {
         let above: [u32; NEAR.len()] = side.above_half_octaves();
         let prior = PRIOR * f64::from(self.weight);
         let total = f64::from(self.total) + prior;
         std::array::from_fn(|at| {
             let Near { double_exponential, normal } = NEAR[at];
             let p = (f64::from(above[at]) + prior * double_exponential) / total;
-            smaller(-p.ln(), normal) as f32
+            Strange::of(smaller(-p.ln(), normal))
         })
     }
 
@@ -151,15 +160,28 @@ impl Tail {
     }
 }
 
+impl Strange {
+    fn of(surprise: f64) -> Self {
+        Self { surprise: surprise as f32, deviate: normal_deviate(surprise) as f32 }
+    }
+}
+
 impl Fit {
-    /// Surprise at a residual of this square, below [`FAR`]: between two that were counted it goes
-    /// with the square. Without a branch, which nobody could foretell.
-    fn near(&self, square: f64) -> f64 {
-        let (octave, fraction) = octave(square);
-        let at = octave.clamp(0, NEAR.len() as i64 - 2) as usize;
-        let (low, high) = (f64::from(self.near[at]), f64::from(self.near[at + 1]));
-        let surprise = low + (fraction - 1.0) * (high - low);
-        if square < 1.0 { 0.0 } else { surprise }
+    /// How strange a residual of this magnitude and its square is, below [`FAR`]: between two that were counted it
+    /// goes with the square. Within one scale nobody is surprised, and the deviate is that of a
+    /// distribution a little lighter than a normal. Without a branch: nobody can foretell one.
+    fn near(&self, magnitude: f32, square: f32) -> Strange {
+        let bits = square.to_bits();
+        let octave = (bits >> 23) as i32 - 127;
+        let part = f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000) - 1.0;
+        let at = octave.clamp(0, NEAR.len() as i32 - 2) as usize;
+        let (low, high) = (self.near[at], self.near[at + 1]);
+        let counts = f32::from(octave >= 0);
+        let within = (1.0 - counts) * WITHIN * magnitude;
+        Strange {
+            surprise: counts * (low.surprise + part * (high.surprise - low.surprise)),
+            deviate: within + counts * (low.deviate + part * (high.deviate - low.deviate)),
+        }
     }
 
     /// Surprise past the threshold.
@@ -175,7 +197,7 @@ impl Fit {
     fn is_sound(&self) -> bool {
         [self.threshold, self.counted, self.shape, self.scale, self.reach]
             .iter()
-            .chain(&self.near)
+            .chain(self.near.iter().flat_map(|near| [&near.surprise, &near.deviate]))
             .all(|v| (0.0..=1e9).contains(v))
     }
 }
@@ -202,7 +224,9 @@ const NEAR: [Near; 4] = [
     Near { double_exponential: 0.029_553, normal: 6.055_365 },
 ];
 /// The square up to which surprise is told from these.
-const FAR: f64 = 8.0;
+const FAR: f32 = 8.0;
+/// What a residual within one scale counts for a shift.
+const WITHIN: f32 = 0.8;
 
 struct Near {
     double_exponential: f64,
@@ -253,8 +277,8 @@ mod tests {
         let quantile = |i: i32| normal_deviate(-((f64::from(i) + 0.5) / 40_000.0).ln());
         let tail = learned((0..20_000).flat_map(|i| [quantile(i), -quantile(i)]));
         for z in [2.0, 3.0, 4.0, 5.0] {
-            let (ours, truth) = (tail.surprise(z), normal_surprise(z));
-            assert!(ours <= truth + 1e-9 && ours > 0.65 * truth, "{z}: {ours} of {truth}");
+            let (ours, truth) = (f64::from(tail.strange(z).surprise), normal_surprise(z));
+            assert!(ours <= truth + 1e-6 && ours > 0.65 * truth, "{z}: {ours} of {truth}");
         }
     }
 
@@ -262,9 +286,9 @@ mod tests {
     fn a_heavy_tail_is_less_surprised_and_never_saturates() {
         let heavy = learned((1..20_000).map(|i| (f64::from(i) / 20_000.0).powf(-0.5) - 0.9));
         let light = learned((1..20_000).map(|i| f64::from(i % 200) / 100.0));
-        assert!(heavy.surprise(20.0) < 0.5 * light.surprise(20.0));
+        assert!(heavy.strange(20.0).surprise < 0.5 * light.strange(20.0).surprise);
         for tail in [heavy, light] {
-            let far: Vec<f64> = [30.0, 60.0, 1e3, 1e6].map(|z| tail.surprise(z)).into();
+            let far = [30.0, 60.0, 1e3, 1e6].map(|z| tail.strange(z).surprise);
             assert!(far.windows(2).all(|pair| pair[1] > pair[0]), "{far:?}");
         }
     }

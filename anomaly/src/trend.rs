@@ -51,10 +51,9 @@ impl Trend {
         self.seen = self.seen.saturating_add(1);
     }
 
-    /// A gain, but that of a plain mean for a trend younger than that.
-    pub(crate) fn rate(&self, gain: f32) -> f64 {
-        let (gain, next) = (f64::from(gain), f64::from(self.seen) + 1.0);
-        if gain * next < 1.0 { 1.0 / next } else { gain }
+    /// The least gain of a trend this young: that of a plain mean.
+    pub(crate) fn youth(&self) -> f64 {
+        1.0 / (f64::from(self.seen) + 1.0)
     }
 
     /// Goes on from another level and slope per tick.
@@ -120,7 +119,7 @@ mod tests {
         }
         for i in 8..400 {
             let residual = f64::from(i) - trend.forecast(&gains);
-            trend.learn(residual, trend.rate(gains.level), &gains);
+            trend.learn(residual, f64::from(gains.level).max(trend.youth()), &gains);
         }
         assert!((trend.forecast(&gains) - 400.0).abs() < 5.0, "{}", trend.forecast(&gains));
         assert!(trend.slope > 0.8, "{}", trend.slope);

@@ -12,7 +12,7 @@ use crate::rhythm::Rewritten;
 use crate::sample::UnixNanos;
 use crate::shift::{Direction, Shift};
 use crate::signal::Kind;
-use crate::tail::normal_deviate;
+use crate::tail::Strange;
 
 /// What a detector has seen and said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -106,10 +106,8 @@ impl Watch {
         let model = &mut self.model;
         let residual = value - forecast.expected;
         let z = standardised(residual, &forecast);
-        let surprise = model.tail.surprise(z);
-        // Selected, not branched for: nobody can foretell it.
-        let far = normal_deviate(surprise).copysign(z);
-        let deviate = if z.abs() < NEAR { NEAR_DEVIATE * z } else { far };
+        let Strange { surprise, deviate } = model.tail.strange(z);
+        let (surprise, deviate) = (f64::from(surprise), f64::from(deviate).copysign(z));
         let shift = {
             // An estimate of how much is remembered errs, and what it errs by adds up.
             let limit = model.limits.shift() * (1.0 + DOUBT * model.persistence.correlation());
@@ -320,10 +318,6 @@ fn standardised(residual: f64, forecast: &Forecast) -> f64 {
 /// noise: with a tenth the second one of fifty scales was no alarm any more; the rate of false
 /// alarms was the same for a tenth, a twentieth and this.
 const ALARM_SHARE: f32 = 0.02;
-/// Residuals below that many scales are as ordinary as can be, and count for a shift as much as
-/// those of a distribution a little lighter than a normal would.
-const NEAR: f64 = 1.0;
-const NEAR_DEVIATE: f64 = 0.8;
 /// How much more evidence for a shift is asked of a series that remembers itself wholly.
 const DOUBT: f64 = 0.2;
 /// Over what share of the surprise of an alarm a value is not trusted.

@@ -120,7 +120,7 @@ impl Alarm {
             }
             self.reach = shift.size as f32;
             self.onset = self.onset.min(shift.onset);
-            self.ratio = self.ratio.max(shift.ratio as f32);
+            self.ratio = self.ratio.max(shift.ratio);
         }
     }
 

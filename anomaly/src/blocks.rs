@@ -1,6 +1,6 @@
 //! What is too slow for single values to show: drifts and changed noise, seen in blocks of values.
 
-use crate::finite::{larger, smaller};
+use crate::finite::larger;
 use crate::moments::{Persistence, Scale};
 use crate::sample::UnixNanos;
 #[cfg(feature = "serde")]
@@ -74,7 +74,7 @@ pub(crate) enum Slow {
 /// The evidence that a drift or another noise needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Needed {
-    pub(crate) evidence: f64,
+    pub(crate) evidence: f32,
     pub(crate) floor: f64,
     /// The smallest change of the mean deviation that matters, in scales.
     pub(crate) deviation: f64,
@@ -86,31 +86,26 @@ impl Blocks {
     }
 
     /// Takes a value without its season and its outliers, and how many scales out it is, if that is
-    /// noise. The block, when this was its last value.
-    pub(crate) fn gather(
-        &mut self,
-        at: UnixNanos,
-        value: f64,
-        deviation: Option<f64>,
-    ) -> Option<Block> {
+    /// noise. True when the block is full.
+    pub(crate) fn add(&mut self, at: UnixNanos, value: f64, deviation: Option<f32>) -> bool {
         if self.count == 0 {
             self.since = at;
         }
         self.count += 1;
         self.sum += value;
         if let Some(deviation) = deviation {
-            self.deviations += smaller(deviation.abs(), FAR) as f32;
+            self.deviations += deviation.abs().min(FAR);
             self.noisy += 1;
         }
-        if self.count < BLOCK {
-            return None;
-        }
-        let mean = self.sum / f64::from(self.count);
-        let deviation = f64::from(self.deviations) / f64::from(self.noisy.max(1));
-        let spread = (2 * self.noisy >= self.count).then(|| (deviation + LEAST_SPREAD).ln());
-        let block = Block { since: self.since, ended: at, mean, spread };
-        *self = Self::new();
-        Some(block)
+        self.count >= BLOCK
+    }
+
+    /// Ends the block with the value at this instant, and begins another.
+    pub(crate) fn end(&mut self, at: UnixNanos) -> Block {
+        let Self { since, sum, deviations, count, noisy } = std::mem::replace(self, Self::new());
+        let deviation = f64::from(deviations) / f64::from(noisy.max(1));
+        let spread = (2 * noisy >= count).then(|| (deviation + LEAST_SPREAD).ln());
+        Block { since, ended: at, mean: sum / f64::from(count), spread }
     }
 
     /// Whether a restored block can be gone on with.
@@ -193,7 +188,7 @@ impl Habits {
         let scale = self.scale.floored(mean).max(needed.floor / FLOOR_SHARE);
         let ready = self.finished >= WARM;
         let shift = if ready {
-            self.drift.observe(since, residual / scale, residual, needed.evidence)
+            self.drift.observe(since, (residual / scale) as f32, residual, needed.evidence)
         } else {
             Shift { direction: Direction::Up, onset: since, size: 0.0, ratio: 0.0 }
         };
@@ -206,8 +201,8 @@ impl Habits {
         let young = (2.0 / (seen + 1.0)).max(SCALE_GAIN);
         let clipped = residual.clamp(-CLIP * scale, CLIP * scale);
         let here = self.scale.at(mean);
-        self.scale.learn(residual, step, young, mean, here);
-        self.persistence.learn(carried + clipped, 1.0 / scale, young);
+        self.scale.learn(residual, step, young as f32, mean, here);
+        self.persistence.learn(carried + clipped, 1.0 / scale, young as f32);
         let gained = carried + clipped;
         self.level = self.level + self.slope + LEVEL_GAIN.max(1.0 / (seen + 1.0)) * gained;
         self.slope = SLOPE_KEPT * self.slope + SLOPE_GAIN * gained;
@@ -225,7 +220,7 @@ impl Habits {
             onset: shift.onset,
             direction: shift.direction,
             size,
-            ratio: shift.ratio,
+            ratio: shift.ratio.into(),
         })
     }
 
@@ -243,12 +238,12 @@ impl Habits {
         let ready = self.finished >= WARM;
         let young = (1.0 / (seen + 1.0)).max(SPREAD_GAIN);
         let shift = if ready {
-            self.restless.observe(since, off / scale, off, needed.evidence)
+            self.restless.observe(since, (off / scale) as f32, off, needed.evidence)
         } else {
             Shift { direction: Direction::Up, onset: since, size: 0.0, ratio: 0.0 }
         };
         let clipped = if ready { off.clamp(-CLIP * scale, CLIP * scale) } else { off };
-        self.spread_persistence.learn(carried + clipped, 1.0 / scale, young);
+        self.spread_persistence.learn(carried + clipped, 1.0 / scale, young as f32);
         self.spread = (usual + young * (carried + clipped)) as f32;
         self.spread_scale = (usual_scale + young * (1.2533 * clipped.abs() - usual_scale)) as f32;
         if shift.ratio < 1.0 {
@@ -261,7 +256,7 @@ impl Habits {
             onset: shift.onset,
             direction: shift.direction,
             size,
-            ratio: shift.ratio,
+            ratio: shift.ratio.into(),
         })
     }
 
@@ -286,7 +281,7 @@ const BLOCK: u8 = 32;
 const WARM: u16 = 12;
 const REST: u16 = 4;
 /// Deviations past that many scales count as that many.
-const FAR: f64 = 8.0;
+const FAR: f32 = 8.0;
 const CLIP: f64 = 3.0;
 const LEVEL_GAIN: f64 = 0.25;
 const SLOPE_GAIN: f64 = 0.05;
@@ -326,8 +321,8 @@ mod tests {
                 let at = UnixNanos::new(i * 1_000_000_000);
                 // A step is soon expected: then it is no deviation.
                 let deviation = if (value - plain - 4.0).abs() < 1e-9 { plain } else { value };
-                let block = blocks.gather(at, value, Some(deviation))?;
-                habits.observe(&block, NEEDED)
+                let full = blocks.add(at, value, Some(deviation as f32));
+                full.then(|| habits.observe(&blocks.end(at), NEEDED)).flatten()
             })
             .collect()
     }

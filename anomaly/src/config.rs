@@ -191,18 +191,18 @@ impl Limits {
     }
 
     /// Surprise of a single value, in nats.
-    pub(crate) fn surprise(self) -> f64 {
-        f64::from(self.surprise)
+    pub(crate) fn surprise(self) -> f32 {
+        self.surprise
     }
 
     /// Evidence of a shift.
-    pub(crate) fn shift(self) -> f64 {
-        f64::from(self.shift)
+    pub(crate) fn shift(self) -> f32 {
+        self.shift
     }
 
     /// Evidence of a drift or of other noise, seen in blocks.
-    pub(crate) fn slow(self) -> f64 {
-        f64::from(self.slow)
+    pub(crate) fn slow(self) -> f32 {
+        self.slow
     }
 
     /// Whether restored limits can be gone on with.
@@ -231,7 +231,7 @@ mod tests {
         let (mut strict, mut lax) = (Limits::default(), Limits::default());
         strict.refresh(60.0, &Config::default().false_alarms_per_week(0.1));
         lax.refresh(60.0, &Config::default().false_alarms_per_week(10.0));
-        assert!((strict.surprise() - lax.surprise() - 100_f64.ln()).abs() < 1e-5);
+        assert!((strict.surprise() - lax.surprise() - 100_f32.ln()).abs() < 1e-5);
         assert!(strict.shift() > lax.shift());
     }
 }

@@ -47,17 +47,17 @@ pub(crate) struct Gains {
     spacing: f32,
     /// Time since the last value, in ticks.
     pub(crate) ticks: f32,
-    pub(crate) level: f32,
+    pub(crate) level: f64,
     /// Already divided by the ticks: what a clipped residual adds to the slope per tick.
-    pub(crate) slope: f32,
+    pub(crate) slope: f64,
     /// What is left of the slope after the elapsed ticks (a damped trend).
-    pub(crate) damping: f32,
+    pub(crate) damping: f64,
     /// How many ticks' worth of slope the elapsed ticks add.
-    pub(crate) horizon: f32,
+    pub(crate) horizon: f64,
     pub(crate) scale: f32,
     /// How much wider than a step's the interval after the elapsed ticks is: a level that moves
     /// by its gain each tick wanders that far.
-    pub(crate) widening: f32,
+    pub(crate) widening: f64,
     /// What a new observation weighs against the one before it (forward decay).
     pub(crate) growth: f32,
 }
@@ -102,12 +102,12 @@ impl Gains {
             seconds: seconds as f32,
             spacing: spacing as f32,
             ticks: ticks as f32,
-            level: level as f32,
-            slope: (level * slope / ticks) as f32,
-            damping: (1.0 - damped) as f32,
-            horizon: (damped * damped_life / std::f64::consts::LN_2) as f32,
+            level,
+            slope: level * slope / ticks,
+            damping: 1.0 - damped,
+            horizon: damped * damped_life / std::f64::consts::LN_2,
             scale: gain(ticks, memory.scale.ticks(spacing)) as f32,
-            widening: (1.0 + (ticks - 1.0).max(0.0) * step * step).sqrt() as f32,
+            widening: (1.0 + (ticks - 1.0).max(0.0) * step * step).sqrt(),
             growth: (ticks.min(MOST_GROWTH) / memory.tail.ticks(spacing)).exp2() as f32,
         };
     }
@@ -115,11 +115,10 @@ impl Gains {
     /// Whether restored rates can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        let rates = [self.level, self.slope, self.damping, self.horizon, self.scale];
-        [self.seconds, self.spacing, self.ticks, self.widening, self.growth]
-            .iter()
-            .chain(&rates)
-            .all(|rate| learnable(f64::from(*rate)) && *rate >= 0.0)
+        let rates = [self.level, self.slope, self.damping, self.horizon, self.widening];
+        let others = [self.seconds, self.spacing, self.ticks, self.scale, self.growth];
+        rates.iter().all(|rate| learnable(*rate) && *rate >= 0.0)
+            && others.iter().all(|v| learnable(f64::from(*v)) && *v >= 0.0)
             && self.growth <= MOST_GROWTH.exp2() as f32
             && self.widening >= 1.0
     }

@@ -176,7 +176,7 @@ fn conclude(watch: &Watch, said: &mut Observation, ratio: f64, carried: f64) {
         said.score = smaller(score, MOST_QUIET);
         return;
     };
-    let past = (alarm.ratio().max(ratio) - 1.0).max(0.0) * watch.model.limits.surprise();
+    let past = (alarm.ratio().max(ratio) - 1.0).max(0.0) * f64::from(watch.model.limits.surprise());
     said.score = score.max(0.5);
     said.signal = Some(Signal {
         kind: alarm.kind,

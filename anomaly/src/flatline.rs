@@ -31,10 +31,9 @@ impl Flatline {
     }
 
     /// Learns from an ordinary value whether this series repeats itself.
-    pub(crate) fn learn(&mut self, gain: f64) {
+    pub(crate) fn learn(&mut self, gain: f32) {
         let repeated = if self.run > 0 { 1.0 } else { 0.0 };
-        let usual = f64::from(self.repeats);
-        self.repeats = (usual + gain * (repeated - usual)) as f32;
+        self.repeats = (self.repeats + gain * (repeated - self.repeats)).max(LEAST_REPEATS);
     }
 
     /// Surprise of the run so far, in nats; zero until it is long enough to speak of.
@@ -63,6 +62,8 @@ impl Flatline {
 }
 
 const LEAST_RUN: u32 = 8;
+/// Rarer than that cannot be learned, nor does it matter.
+const LEAST_REPEATS: f32 = 1e-6;
 const FIRST_GUESS: f32 = 0.5;
 
 #[cfg(test)]

@@ -72,6 +72,13 @@ pub(crate) struct Forecast {
     phase: f64,
 }
 
+impl Forecast {
+    /// A residual in scales.
+    pub(crate) fn standardised(&self, residual: f64) -> f32 {
+        ((residual * self.per_unit) as f32).clamp(-MOST_Z, MOST_Z)
+    }
+}
+
 impl Model {
     pub(crate) fn new(config: &Config) -> Self {
         let longest = config.discover.filter(|_| config.season.is_none());
@@ -132,7 +139,7 @@ impl Model {
 
     /// What to expect of a value that came, with the gains of its instant.
     pub(crate) fn forecast(&self, at: UnixNanos, config: &Config) -> Forecast {
-        let carried = self.persistence.carry(f64::from(self.gains.ticks));
+        let carried = self.persistence.carry(self.gains.ticks);
         self.around(at, self.trend.forecast(&self.gains) + carried, carried, config)
     }
 
@@ -162,7 +169,7 @@ impl Model {
         let expected = level + season;
         let own = self.scale.at(expected);
         let scale = larger(own, larger(config.scale_floor, 0.5 * edge));
-        let scale = scale * f64::from(self.gains.widening);
+        let scale = scale * self.gains.widening;
         let per_unit = 1.0 / scale;
         Forecast { expected, carried, season, edge, scale, per_unit, own, phase }
     }
@@ -175,16 +182,23 @@ impl Model {
         (phase, season, edge)
     }
 
-    /// Adds a value to its block. At the end of one, what that says.
-    pub(crate) fn look_slowly(
+    /// Adds a value to its block. True when that is full: see [`Model::end_block`].
+    pub(crate) fn add_to_block(
         &mut self,
         at: UnixNanos,
         value: f64,
-        deviation: Option<f64>,
-        needed: impl FnOnce() -> Needed,
-    ) -> Option<SlowChange> {
-        let block = self.block.gather(at, value, deviation)?;
-        self.habits()?.observe(&block, needed())
+        deviation: Option<f32>,
+    ) -> bool {
+        self.block.add(at, value, deviation)
+    }
+
+    /// What a full block says.
+    pub(crate) fn end_block(&mut self, at: UnixNanos, needed: Needed) -> Option<SlowChange> {
+        let block = self.block.end(at);
+        self.trend.tidy();
+        self.scale.tidy();
+        self.persistence.tidy();
+        self.habits()?.observe(&block, needed)
     }
 
     /// Whether the noise of the last block was as usual.
@@ -241,7 +255,7 @@ impl Model {
 
     /// What the last residual lets expect so many ticks ahead.
     pub(crate) fn carried(&self, ticks: f64) -> f64 {
-        self.persistence.carry(ticks)
+        self.persistence.carry(ticks as f32)
     }
 
     /// The interval that one value in 200 leaves on either side, a scale wide at the least.
@@ -260,18 +274,19 @@ impl Model {
         let clipped = smaller(larger(residual, -most), most);
         let innovation = carried + clipped;
         if self.suspect != 0.0 {
-            self.tail.learn(f64::from(self.suspect), 1.0, &self.gains);
+            self.tail.learn(self.suspect, 1.0, &self.gains);
             self.suspect = 0.0;
         }
-        self.tail.learn((residual * per_unit).clamp(-MOST_Z, MOST_Z), 1.0, &self.gains);
+        self.tail.learn(forecast.standardised(residual), 1.0, &self.gains);
         let youth = self.trend.youth();
-        let of_level = larger(f64::from(self.gains.level), youth);
-        let of_scale = larger(f64::from(self.gains.scale), youth);
+        let of_level = larger(self.gains.level, youth);
+        let youth = youth as f32;
+        let of_scale = if self.gains.scale > youth { self.gains.scale } else { youth };
         self.scale.learn(residual, change, of_scale, expected, own);
         self.persistence.learn(innovation, per_unit, of_scale);
         self.trend.learn(innovation, of_level, &self.gains);
         if let Some(flat) = &mut self.flat {
-            flat.learn(larger(FLAT_GAIN, youth));
+            flat.learn(if FLAT_GAIN > youth { FLAT_GAIN } else { youth });
         }
         self.gather(at, phase, expected + clipped, innovation, season);
     }
@@ -305,9 +320,9 @@ impl Model {
     /// Puts aside a value that may be the first of a change. It teaches nothing but the tail,
     /// and that only once an ordinary value has followed: then it was the noise of this series.
     pub(crate) fn suspect(&mut self, value: f64, forecast: &Forecast) {
-        let Forecast { expected, carried, scale, per_unit, .. } = *forecast;
+        let Forecast { expected, carried, scale, .. } = *forecast;
         let residual = value - expected;
-        self.suspect = (residual * per_unit).clamp(-MOST_Z, MOST_Z) as f32;
+        self.suspect = forecast.standardised(residual);
         let detour = (carried + residual).clamp(-FARTHEST * scale, FARTHEST * scale);
         self.persistence.hold(carried + residual.clamp(-CLIP * scale, CLIP * scale), detour);
     }
@@ -336,7 +351,7 @@ impl Model {
             self.scale.start(spread);
         }
         if let Some(flat) = &mut self.flat
-            && flat.surprise() >= self.limits.surprise()
+            && flat.surprise() >= self.limits.surprise().into()
         {
             flat.adopt();
         }
@@ -390,11 +405,11 @@ impl Model {
 }
 
 /// A residual of more scales than that is as strange as one can be.
-pub(crate) const MOST_Z: f64 = 1e9;
+const MOST_Z: f32 = 1e9;
 /// Pieces of a season that was found.
 const FOUND_SLOTS: u16 = 96;
 const CLIP: f64 = 2.0;
 /// What a strange value leaves behind counts that many scales at most.
 const FARTHEST: f64 = 16.0;
 /// How fast it is learned how often a series repeats itself: a half-life of 2048 values.
-const FLAT_GAIN: f64 = 3.383_936e-4;
+const FLAT_GAIN: f32 = 3.383_936e-4;

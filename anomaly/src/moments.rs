@@ -1,6 +1,6 @@
 //! Location and scale that one wild value cannot move far.
 
-use crate::finite::{larger, smaller};
+use crate::finite::{larger, smaller, unfaded};
 #[cfg(feature = "serde")]
 use crate::sample::learnable;
 
@@ -80,18 +80,29 @@ impl Scale {
         &mut self,
         residual: f64,
         change: f64,
-        gain: f64,
+        gain: f32,
         magnitude: f64,
         here: f64,
     ) {
         let size = MEAN_TO_SCALE * smaller(residual.abs(), CLIP * here);
         self.growth.learn(magnitude, size);
-        self.place += gain * (magnitude - self.place);
-        let spread = f64::from(self.spread);
-        self.spread = (spread + gain * (size - spread)) as f32;
+        self.place += f64::from(gain) * (magnitude - self.place);
+        self.spread += gain * (size as f32 - self.spread);
         if change != 0.0 {
-            let step = f64::from(self.step);
-            self.step = (step + STEP_GAIN * (smaller(change.abs(), 4.0 * step) - step)) as f32;
+            let (moved, most) = (change.abs() as f32, 4.0 * self.step);
+            let moved = if moved < most { moved } else { most };
+            self.step += STEP_GAIN * (moved - self.step);
+        }
+    }
+
+    /// Lets go of what faded away.
+    pub(crate) fn tidy(&mut self) {
+        let Growth { size, variance, covariance, .. } = &mut self.growth;
+        for size in [&mut self.spread, &mut *size] {
+            *size = unfaded(f64::from(*size)) as f32;
+        }
+        if *size == 0.0 {
+            (*variance, *covariance) = (0.0, 0.0);
         }
     }
 
@@ -144,9 +155,9 @@ pub(crate) struct Persistence {
 
 impl Persistence {
     /// What the last residual lets expect of this one, `ticks` later.
-    pub(crate) fn carry(&self, ticks: f64) -> f64 {
+    pub(crate) fn carry(&self, ticks: f32) -> f64 {
         let kept = self.correlation();
-        f64::from(self.previous) * if ticks == 1.0 { kept } else { kept.powf(ticks) }
+        f64::from(self.previous * if ticks == 1.0 { kept } else { kept.powf(ticks) })
     }
 
     /// What to add to that when the last, strange value was an innovation of the series and not an
@@ -155,23 +166,28 @@ impl Persistence {
         if self.detour == 0.0 || self.correlation() < REMEMBERS {
             return 0.0;
         }
-        self.correlation() * f64::from(self.detour - self.previous)
+        f64::from(self.correlation * (self.detour - self.previous))
     }
 
     /// Learns from an ordinary residual, already clipped by its forecaster. `per_unit` is how many
     /// scales one unit of it is.
-    pub(crate) fn learn(&mut self, residual: f64, per_unit: f64, gain: f64) {
-        let now = (residual * per_unit).clamp(-WANDER, WANDER);
-        let before = (f64::from(self.previous) * per_unit).clamp(-WANDER, WANDER);
-        let (product, square) = (f64::from(self.product), f64::from(self.square));
-        let product = product + gain * (now * before - product);
-        let square = square + gain * (now * now - square);
-        (self.product, self.square) = (product as f32, square as f32);
+    pub(crate) fn learn(&mut self, residual: f64, per_unit: f64, gain: f32) {
+        let now = ((residual * per_unit) as f32).clamp(-WANDER, WANDER);
+        let before = ((f64::from(self.previous) * per_unit) as f32).clamp(-WANDER, WANDER);
+        self.product += gain * (now * before - self.product);
+        self.square += gain * (now * now - self.square);
         // The added constant draws a young estimate towards none, and one of residuals far below
         // the scale's floor.
-        self.correlation = (product / (square + 0.02)).clamp(0.0, 0.95) as f32;
+        self.correlation = (self.product / (self.square + 0.02)).clamp(0.0, 0.95);
         self.previous = residual as f32;
         self.detour = 0.0;
+    }
+
+    /// Lets go of what faded away.
+    pub(crate) fn tidy(&mut self) {
+        for number in [&mut self.previous, &mut self.product, &mut self.square] {
+            *number = unfaded(f64::from(*number)) as f32;
+        }
     }
 
     /// Carries a residual over without learning from it.
@@ -186,8 +202,8 @@ impl Persistence {
     }
 
     /// Lag-one autocorrelation, 0…0.95.
-    pub(crate) fn correlation(&self) -> f64 {
-        f64::from(self.correlation)
+    pub(crate) fn correlation(&self) -> f32 {
+        self.correlation
     }
 
     /// Whether a restored state can be gone on with.
@@ -230,14 +246,14 @@ const MAD_TO_SCALE: f64 = 1.482_602;
 /// Residuals past that many scales teach no more than that.
 const CLIP: f64 = 3.0;
 /// A persistent residual wanders farther than the scale of its innovations.
-const WANDER: f64 = 8.0;
+const WANDER: f32 = 8.0;
 /// Correlation from which a strange value may be an innovation that lasts.
-const REMEMBERS: f64 = 0.4;
+const REMEMBERS: f32 = 0.4;
 /// Memory of a day and a half at one value a minute.
 const GROWTH_MEMORY: u16 = 2048;
 const GROWTH_GAIN: f64 = 1.0 / GROWTH_MEMORY as f64;
 const FIRST_STEPS: f64 = 8.0;
-const STEP_GAIN: f64 = 1.0 / 32.0;
+const STEP_GAIN: f32 = 1.0 / 32.0;
 /// Relative float noise of a value that was computed, not measured.
 const RESOLUTION: f64 = 1e-12;
 

@@ -14,7 +14,7 @@ pub(crate) struct LogHistogram {
 impl LogHistogram {
     /// Adds a magnitude with a weight. False when its bin has no room for that.
     #[must_use]
-    pub(crate) fn add(&mut self, magnitude: f64, weight: u16) -> bool {
+    pub(crate) fn add(&mut self, magnitude: f32, weight: u16) -> bool {
         let bin = &mut self.bins[bin(magnitude)];
         let sum = bin.checked_add(weight);
         *bin = sum.unwrap_or(*bin);
@@ -35,7 +35,7 @@ impl LogHistogram {
 
     /// The weight at or above a magnitude, linear inside a bin.
     pub(crate) fn above(&self, magnitude: f64) -> f64 {
-        let at = bin(magnitude);
+        let at = bin(magnitude as f32);
         let counted =
             |(other, weight): (usize, &u16)| if other > at { u32::from(*weight) } else { 0 };
         let higher: u32 = self.bins.iter().enumerate().map(counted).sum();
@@ -108,23 +108,23 @@ pub(crate) struct Excess {
 
 /// The bin of a magnitude: octaves are the exponent of the float; an eighth of what is left has at
 /// most one edge in it.
-fn bin(magnitude: f64) -> usize {
+fn bin(magnitude: f32) -> usize {
     let (octave, fraction) = octave(magnitude);
     let sixth = STARTS[(fraction.to_bits() >> (MANTISSA_BITS - 3)) as usize & 7];
-    let next = i64::from(fraction >= SIXTHS[sixth as usize + 1]);
+    let next = i32::from(fraction >= SIXTHS[sixth as usize + 1] as f32);
     // Without a branch: nobody can foretell on which side of 1 a residual falls.
-    (1 + octave * PER_OCTAVE + sixth + next).clamp(0, BINS as i64 - 1) as usize
+    (1 + octave * PER_OCTAVE + sixth + next).clamp(0, BINS as i32 - 1) as usize
 }
 
 /// A positive number as a power of two and what is left, 1…2.
-fn octave(number: f64) -> (i64, f64) {
+pub(crate) fn octave(number: f32) -> (i32, f32) {
     let bits = number.to_bits();
-    let octave = (bits >> MANTISSA_BITS) as i64 - EXPONENT_OF_ONE;
-    (octave, f64::from_bits(bits & MANTISSA | ONE))
+    let octave = (bits >> MANTISSA_BITS) as i32 - EXPONENT_OF_ONE;
+    (octave, f32::from_bits(bits & MANTISSA | ONE))
 }
 
 const BINS: usize = 32;
-const PER_OCTAVE: i64 = 6;
+const PER_OCTAVE: i32 = 6;
 /// Two to the power of 0, 1 … 6 sixths.
 const SIXTHS: [f64; 7] = [
     1.0,
@@ -136,7 +136,7 @@ const SIXTHS: [f64; 7] = [
     2.0,
 ];
 /// The sixth that each eighth starts in: 1, 1.125, 1.25 …
-const STARTS: [i64; 8] = [0, 1, 1, 2, 3, 4, 4, 5];
+const STARTS: [i32; 8] = [0, 1, 1, 2, 3, 4, 4, 5];
 /// The lower edge of each bin, and the upper one of the last.
 const EDGES: [f64; BINS + 1] = {
     let mut edges = [0.0; BINS + 1];
@@ -159,11 +159,11 @@ const PER_WIDTH: [f64; BINS] = {
 };
 /// A bin's width in natural logarithms.
 const LOG_WIDTH: f64 = std::f64::consts::LN_2 / PER_OCTAVE as f64;
-/// Binary64 (IEEE 754-2019, 3.4).
-const MANTISSA_BITS: u32 = f64::MANTISSA_DIGITS - 1;
-const MANTISSA: u64 = (1 << MANTISSA_BITS) - 1;
-const EXPONENT_OF_ONE: i64 = 1023;
-const ONE: u64 = (EXPONENT_OF_ONE as u64) << MANTISSA_BITS;
+/// Binary32 (IEEE 754-2019, 3.4).
+const MANTISSA_BITS: u32 = f32::MANTISSA_DIGITS - 1;
+const MANTISSA: u32 = (1 << MANTISSA_BITS) - 1;
+const EXPONENT_OF_ONE: i32 = 127;
+const ONE: u32 = (EXPONENT_OF_ONE as u32) << MANTISSA_BITS;
 
 #[cfg(test)]
 mod tests {
@@ -173,7 +173,7 @@ mod tests {
     fn quantiles_are_within_a_bin() {
         let mut histogram = LogHistogram::default();
         for i in 0..10_000 {
-            assert!(histogram.add(f64::from(i) / 1000.0, 1));
+            assert!(histogram.add(i as f32 / 1000.0, 1));
         }
         for x in [0.5, 1.5, 3.0, 7.0, 9.0] {
             let above = histogram.above(x);
@@ -185,11 +185,11 @@ mod tests {
     #[test]
     fn edges_bound_their_bins() {
         for (at, edge) in EDGES.into_iter().enumerate().take(BINS).skip(1) {
-            assert_eq!((bin(edge), bin(edge * 0.9999)), (at, at - 1));
+            assert_eq!((bin(edge as f32), bin(edge as f32 * 0.9999)), (at, at - 1));
             let exact = ((at as f64 - 1.0) / 6.0).exp2();
             assert!((edge / exact - 1.0).abs() < 1e-15);
         }
-        assert_eq!(bin(f64::MAX), BINS - 1);
+        assert_eq!(bin(f32::MAX), BINS - 1);
     }
 
     #[test]
@@ -206,7 +206,7 @@ mod tests {
         // Magnitudes with P(X > x) = x^-4: the mean logarithm over any threshold is 1/4.
         let mut histogram = LogHistogram::default();
         for i in 0..100_000 {
-            assert!(histogram.add(((f64::from(i) + 0.5) / 1e5).powf(-0.25), 1));
+            assert!(histogram.add(((i as f32 + 0.5) / 1e5).powf(-0.25), 1));
         }
         let excess = histogram.excess(5_000.0);
         assert!((excess.log_mean - 0.25).abs() < 0.02, "{}", excess.log_mean);

@@ -61,7 +61,7 @@ pub(crate) struct Shift {
     /// Mean residual since the onset, in the unit of the series; zero while there is no shift.
     pub(crate) size: f64,
     /// Evidence over what is needed: one and more is a shift.
-    pub(crate) ratio: f64,
+    pub(crate) ratio: f32,
 }
 
 impl Cusum {
@@ -73,13 +73,13 @@ impl Cusum {
     pub(crate) fn observe(
         &mut self,
         at: UnixNanos,
-        deviate: f64,
+        deviate: f32,
         residual: f64,
-        limit: f64,
+        limit: f32,
     ) -> Shift {
-        let (up, residual, most) = (deviate as f32, residual as f32, MOST_LIMITS * limit as f32);
+        let (residual, most) = (residual as f32, MOST_LIMITS * limit);
         // Multiplied and selected, not branched for: nobody can foretell a noise.
-        for (side, deviate) in [up, -up].into_iter().enumerate() {
+        for (side, deviate) in [deviate, -deviate].into_iter().enumerate() {
             let sum = self.sums[side] + (deviate.clamp(-CLIP, CLIP) - ALLOWANCE);
             let sum = if sum < most { sum } else { most }.max(0.0);
             let (peak, goes_on) = (self.peaks[side], u32::from(sum > 0.0));
@@ -95,7 +95,7 @@ impl Cusum {
         }
         let side = usize::from(self.sums[0] < self.sums[1]);
         let direction = if side == 0 { Direction::Up } else { Direction::Down };
-        let ratio = f64::from(self.sums[side]) / limit;
+        let ratio = self.sums[side] / limit;
         let mean = || f64::from(self.residuals[side]) / f64::from(self.counts[side].max(1));
         let size = if ratio >= 1.0 { mean() } else { 0.0 };
         Shift { direction, onset: self.onsets[side], size, ratio }
@@ -152,7 +152,7 @@ mod tests {
 
     #[test]
     fn one_value_never_decides() {
-        let shift = Cusum::new().observe(UnixNanos::new(0), 1e9, 1e9, limit_for(0.0));
+        let shift = Cusum::new().observe(UnixNanos::new(0), 1e9, 1e9, limit_for(0.0) as f32);
         assert!(shift.ratio < 1.0);
     }
 

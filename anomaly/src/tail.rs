@@ -3,7 +3,7 @@
 
 use crate::decay::Gains;
 use crate::finite::smaller;
-use crate::quantile::LogHistogram;
+use crate::quantile::{LogHistogram, octave};
 
 /// The distribution of standardised residuals, upper and lower side apart. Inside what was seen
 /// it counts; beyond, a generalised Pareto tail fitted to the largest by the moment estimator
@@ -50,7 +50,7 @@ pub(crate) struct Strange {
 }
 
 /// Which of two, up or down.
-fn side(z: f64) -> usize {
+fn side(z: f32) -> usize {
     usize::from(z < 0.0)
 }
 
@@ -61,7 +61,7 @@ impl Tail {
     }
 
     /// Learns a residual in scales. `share` below one teaches less: alarms do.
-    pub(crate) fn learn(&mut self, z: f64, share: f32, gains: &Gains) {
+    pub(crate) fn learn(&mut self, z: f32, share: f32, gains: &Gains) {
         self.weight *= gains.growth;
         while self.weight >= 2.0 * LEAST_WEIGHT {
             self.halve();
@@ -90,13 +90,13 @@ impl Tail {
 
     /// How strange a residual of `z` scales is. Never more than a normal distribution would say:
     /// what the scale calls small is small, however rare.
-    pub(crate) fn strange(&self, z: f64) -> Strange {
-        let (magnitude, square) = (z.abs() as f32, (z * z) as f32);
+    pub(crate) fn strange(&self, z: f32) -> Strange {
+        let (magnitude, square) = (z.abs(), z * z);
         if square < FAR { self.fits[side(z)].near(magnitude, square) } else { self.far(z) }
     }
 
-    fn far(&self, z: f64) -> Strange {
-        let (at, z) = (side(z), z.abs());
+    fn far(&self, z: f32) -> Strange {
+        let (at, z) = (side(z), f64::from(z.abs()));
         let fit = &self.fits[at];
         let within = z <= f64::from(fit.threshold);
         let beyond = if within { self.counted(&self.sides[at], z) } else { fit.beyond(z) };
@@ -171,9 +171,8 @@ impl Fit {
     /// goes with the square. Within one scale nobody is surprised, and the deviate is that of a
     /// distribution a little lighter than a normal. Without a branch: nobody can foretell one.
     fn near(&self, magnitude: f32, square: f32) -> Strange {
-        let bits = square.to_bits();
-        let octave = (bits >> 23) as i32 - 127;
-        let part = f32::from_bits(bits & 0x007f_ffff | 0x3f80_0000) - 1.0;
+        let (octave, fraction) = octave(square);
+        let part = fraction - 1.0;
         let at = octave.clamp(0, NEAR.len() as i32 - 2) as usize;
         let (low, high) = (self.near[at], self.near[at + 1]);
         let counts = f32::from(octave >= 0);
@@ -260,7 +259,7 @@ mod tests {
         let mut gains = Gains::default();
         gains.refresh(1.0, 1.0, &Memory { level: span, slope: span, scale: span, tail: span });
         let mut tail = Tail::new();
-        residuals.for_each(|z| tail.learn(z, 1.0, &gains));
+        residuals.for_each(|z| tail.learn(z as f32, 1.0, &gains));
         tail
     }
 
@@ -277,7 +276,7 @@ mod tests {
         let quantile = |i: i32| normal_deviate(-((f64::from(i) + 0.5) / 40_000.0).ln());
         let tail = learned((0..20_000).flat_map(|i| [quantile(i), -quantile(i)]));
         for z in [2.0, 3.0, 4.0, 5.0] {
-            let (ours, truth) = (f64::from(tail.strange(z).surprise), normal_surprise(z));
+            let (ours, truth) = (f64::from(tail.strange(z as f32).surprise), normal_surprise(z));
             assert!(ours <= truth + 1e-6 && ours > 0.65 * truth, "{z}: {ours} of {truth}");
         }
     }

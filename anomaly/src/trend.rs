@@ -1,6 +1,7 @@
 //! Where the series is and where it is heading, apart from its season.
 
 use crate::decay::Gains;
+use crate::finite::unfaded;
 use crate::moments::median_and_scale;
 #[cfg(feature = "serde")]
 use crate::sample::learnable;
@@ -41,14 +42,19 @@ impl Trend {
 
     /// The level expected after the elapsed time.
     pub(crate) fn forecast(&self, gains: &Gains) -> f64 {
-        self.level + self.slope * f64::from(gains.horizon)
+        self.level + self.slope * gains.horizon
     }
 
     /// Moves to what the forecast and a clipped residual say, with this gain of the level.
     pub(crate) fn learn(&mut self, residual: f64, gain: f64, gains: &Gains) {
         self.level = self.forecast(gains) + gain * residual;
-        self.slope = self.slope * f64::from(gains.damping) + f64::from(gains.slope) * residual;
+        self.slope = self.slope * gains.damping + gains.slope * residual;
         self.seen = self.seen.saturating_add(1);
+    }
+
+    /// Lets go of what faded away.
+    pub(crate) fn tidy(&mut self) {
+        (self.level, self.slope) = (unfaded(self.level), unfaded(self.slope));
     }
 
     /// The least gain of a trend this young: that of a plain mean.
@@ -119,7 +125,7 @@ mod tests {
         }
         for i in 8..400 {
             let residual = f64::from(i) - trend.forecast(&gains);
-            trend.learn(residual, f64::from(gains.level).max(trend.youth()), &gains);
+            trend.learn(residual, gains.level.max(trend.youth()), &gains);
         }
         assert!((trend.forecast(&gains) - 400.0).abs() < 5.0, "{}", trend.forecast(&gains));
         assert!(trend.slope > 0.8, "{}", trend.slope);

@@ -74,8 +74,9 @@ impl Tail {
         }
         self.total += u32::from(units);
         self.age += 1;
-        // A young tail changes with every value.
-        if self.age >= REFIT || (self.total as f32) < YOUNG * self.weight {
+        // A young tail changes soon.
+        let (known, news) = (self.total as f32, f32::from(self.age) * self.weight);
+        if self.age >= REFIT || known < YOUNG * self.weight && NEWS * news >= known {
             self.age = 0;
             self.fits = [self.fit(&self.sides[0]), self.fit(&self.sides[1])];
         }
@@ -237,9 +238,10 @@ const HALF_LN_TAU: f64 = 0.918_938_533_204_672_8;
 const TAIL_SHARE: f64 = 0.02;
 const LEAST_EXCESSES: f64 = 8.0;
 const PRIOR: f64 = 8.0;
-/// Values between two fits, once there are that many.
+/// Values between two fits, once there are that many; before, one in sixteen is news enough.
 const REFIT: u8 = 64;
 const YOUNG: f32 = 128.0;
+const NEWS: f32 = 16.0;
 /// What an interval leaves on either side.
 const INTERVAL_SHARE: f64 = 0.005;
 const PRIOR_EXCESSES: f64 = 5.0;

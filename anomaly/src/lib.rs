@@ -51,7 +51,7 @@ pub use counter::Counter;
 pub use decay::Span;
 pub use detector::Detector;
 #[cfg(feature = "alerts")]
-pub use fleet::{Fleet, FleetStats, shard_of};
+pub use fleet::{Fleet, FleetStats, SeriesId, shard_of};
 #[cfg(all(feature = "alerts", feature = "snapshots"))]
 pub use fleet::{LoadError, Loaded};
 pub use outlook::{Outlook, TimeTo};

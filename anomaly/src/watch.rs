@@ -179,7 +179,6 @@ impl Watch {
         let standing = model.standing(at, config);
         let season = |at| model.season_at(at, config);
         horizons.observe(value, &standing, season, |ticks| model.carried(ticks));
-        horizons.extend();
     }
 
     fn follow(&mut self, arrived: &Arrived, evidence: &Evidence) {

@@ -4,7 +4,7 @@
 use crate::sample::learnable;
 use std::time::Duration;
 
-use crate::decay::{Memory, Span};
+use crate::decay::{Memory, Span, near};
 use crate::season::Season;
 use crate::shift::limit_for;
 #[cfg(feature = "zones")]
@@ -171,36 +171,56 @@ impl Config {
 #[derive(Debug, Clone, Copy, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Limits {
-    per_week: f64,
-    /// Surprise of a single value, in nats.
-    pub(crate) surprise: f64,
-    /// Evidence of a shift.
-    pub(crate) shift: f64,
-    /// Evidence of a drift or of other noise, seen in blocks.
-    pub(crate) slow: f64,
+    spacing: f32,
+    surprise: f32,
+    shift: f32,
+    slow: f32,
 }
 
 impl Limits {
     /// The budget goes to single values, to shifts and to what blocks show, each on two sides. Half
     /// of it each for the first two is what noise of many shapes was seen to leave room for.
-    pub(crate) fn refresh(&mut self, per_week: f64, config: &Config) {
-        if per_week != self.per_week {
-            let values = 4.0 * per_week / config.false_alarms_per_week;
-            let surprise = values.ln().clamp(LEAST_SURPRISE, MOST_SURPRISE);
-            let slow = limit_for(2.0 * values / BLOCK);
-            *self = Self { per_week, surprise, shift: limit_for(values), slow };
+    /// `spacing` is in seconds; limits are worked out anew when it has moved by a thousandth.
+    pub(crate) fn refresh(&mut self, spacing: f64, config: &Config) {
+        if near(spacing, self.spacing, SAME_SPACING) {
+            return;
         }
+        let values = 4.0 * WEEK / spacing / config.false_alarms_per_week;
+        let surprise = values.ln().clamp(LEAST_SURPRISE, MOST_SURPRISE);
+        *self = Self {
+            spacing: spacing as f32,
+            surprise: surprise as f32,
+            shift: limit_for(values) as f32,
+            slow: limit_for(2.0 * values / BLOCK) as f32,
+        };
+    }
+
+    /// Surprise of a single value, in nats.
+    pub(crate) fn surprise(self) -> f32 {
+        self.surprise
+    }
+
+    /// Evidence of a shift.
+    pub(crate) fn shift(self) -> f32 {
+        self.shift
+    }
+
+    /// Evidence of a drift or of other noise, seen in blocks.
+    pub(crate) fn slow(self) -> f32 {
+        self.slow
     }
 
     /// Whether restored limits can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        [self.per_week, self.surprise, self.shift, self.slow]
+        [self.spacing, self.surprise, self.shift, self.slow]
             .iter()
-            .all(|v| learnable(*v) && *v >= 0.0)
+            .all(|v| learnable(f64::from(*v)) && *v >= 0.0)
     }
 }
 
+const WEEK: f64 = 7.0 * 86_400.0;
+const SAME_SPACING: f64 = 1.0 / 1024.0;
 /// Values of a block.
 const BLOCK: f64 = 32.0;
 /// One value in 400, and one in 500 million: beyond, nothing here is calibrated.
@@ -214,9 +234,9 @@ mod tests {
     #[test]
     fn a_smaller_budget_asks_for_more() {
         let (mut strict, mut lax) = (Limits::default(), Limits::default());
-        strict.refresh(10_080.0, &Config::default().false_alarms_per_week(0.1));
-        lax.refresh(10_080.0, &Config::default().false_alarms_per_week(10.0));
-        assert!((strict.surprise - lax.surprise - 100_f64.ln()).abs() < 1e-9);
-        assert!(strict.shift > lax.shift);
+        strict.refresh(60.0, &Config::default().false_alarms_per_week(0.1));
+        lax.refresh(60.0, &Config::default().false_alarms_per_week(10.0));
+        assert!((strict.surprise() - lax.surprise() - 100_f32.ln()).abs() < 1e-5);
+        assert!(strict.shift() > lax.shift());
     }
 }

@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use crate::cadence::Arrival;
 use crate::config::Config;
+use crate::finite::smaller;
 use crate::flatline::Flatline;
 use crate::model::Forecast;
 use crate::sample::{Sample, UnixNanos};
@@ -77,16 +78,12 @@ impl Detector {
     }
 
     fn value(&mut self, at: UnixNanos, value: f64) -> Observation {
-        self.watch.stats.values += 1;
         self.absent = false;
         let Self { config, watch, .. } = self;
+        watch.stats.values += 1;
         let state = state(config, watch);
         let model = &mut watch.model;
-        #[cfg(feature = "zones")]
-        model.wall.refresh(at, config.zone.as_ref());
-        if let Some(seconds) = model.cadence.value_at(at) {
-            model.gains.refresh(seconds, model.cadence.spacing(), &config.memory);
-        }
+        model.arrive(at, config);
         let flat = model.flat.get_or_insert_with(|| Flatline::new(at, value));
         let change = flat.observe(at, value);
         let outside = config.outside(value);
@@ -96,17 +93,14 @@ impl Detector {
             let before = (!first).then(|| unjudged(config, watch, at, value));
             let model = &mut watch.model;
             model.scale.first_move(change);
-            if let Some(scale) = model.trend.start(value) {
-                model.scale.start(scale);
-                model.scale.settle(model.trend.level());
-            }
+            model.start(value);
             watch.alarm = None;
             let quiet = before.unwrap_or_else(|| unjudged(config, watch, at, value));
             return Observation { state, ..quiet };
         }
-        let forecast = model.forecast(at, config);
+        let mut forecast = model.forecast(at, config);
         let (lower, upper) = model.interval(&forecast);
-        let quiet = Observation {
+        let mut said = Observation {
             at,
             seen: value,
             expected: forecast.expected,
@@ -117,26 +111,29 @@ impl Detector {
             signal: None,
             state,
         };
-        let forecast = match watch.alarm.as_ref().map(|alarm| alarm.kind) {
-            None | Some(Kind::Spike) => watch.model.reconsider(forecast, value),
-            _ => forecast,
-        };
+        if watch.alarm.as_ref().is_none_or(|alarm| alarm.kind == Kind::Spike) {
+            model.reconsider(&mut forecast, value);
+        }
         let arrived = Arrived { at, value, change, forecast };
         if outside != 0.0 {
             watch.out_of_range(&arrived, outside);
-            return conclude(watch, Observation { judged: true, ..quiet }, 1.0, 0.0);
+            said.judged = true;
+            conclude(watch, &mut said, 1.0, 0.0);
+            return said;
         }
-        watch.model.scale.first_move(change);
-        if state != State::Ready {
+        model.scale.first_move(change);
+        if state == State::Ready {
+            let evidence: Evidence = watch.weigh(config, &arrived);
+            watch.judge(config, &arrived, &evidence);
+            conclude(watch, &mut said, evidence.ratio(), arrived.forecast.carried);
+        } else {
             watch.alarm = None;
             watch.warm(config, &arrived);
-            watch.look_ahead(config, at, value);
-            return quiet;
         }
-        let evidence: Evidence = watch.weigh(config, &arrived);
-        watch.judge(config, &arrived, &evidence);
-        watch.look_ahead(config, at, value);
-        conclude(watch, quiet, evidence.ratio(), forecast.carried)
+        if watch.horizons.is_some() {
+            watch.look_ahead(config, at, value);
+        }
+        said
     }
 
     /// A sample without a value: is the silence too long?
@@ -177,27 +174,28 @@ fn state(config: &Config, watch: &Watch) -> State {
     if have < need { State::Warming { have, need } } else { State::Ready }
 }
 
-/// The observation, with the alarm and the score put in.
-fn conclude(watch: &Watch, quiet: Observation, ratio: f64, carried: f64) -> Observation {
+/// Puts in the alarm and the score.
+fn conclude(watch: &Watch, said: &mut Observation, ratio: f64, carried: f64) {
     let score = ratio / (1.0 + ratio);
     let Some(alarm) = &watch.alarm else {
-        return Observation { score: score.min(MOST_QUIET), ..quiet };
+        said.score = smaller(score, MOST_QUIET);
+        return;
     };
-    let past = (alarm.ratio.max(ratio) - 1.0).max(0.0) * watch.model.limits.surprise;
-    let signal = Signal {
+    let past = (alarm.ratio().max(ratio) - 1.0).max(0.0) * f64::from(watch.model.limits.surprise());
+    said.score = score.max(0.5);
+    said.signal = Some(Signal {
         kind: alarm.kind,
         onset: alarm.onset,
-        at: quiet.at,
+        at: said.at,
         direction: alarm.direction,
         size: alarm.size,
         confidence: 1.0 - 0.5 * (-past).exp(),
         // What a change carries over from its own first values was not expected before it.
-        expected: quiet.expected - carried,
-        lower: quiet.lower - carried,
-        upper: quiet.upper - carried,
-        seen: quiet.seen,
-    };
-    Observation { score: score.max(0.5), signal: Some(signal), ..quiet }
+        expected: said.expected - carried,
+        lower: said.lower - carried,
+        upper: said.upper - carried,
+        seen: said.seen,
+    });
 }
 
 /// The expectation alone.

@@ -197,12 +197,17 @@ mod tests {
                     first = Some(Profile::new(Season::new(period, slots)));
                 }
             } else if let Some(first) = &mut first {
-                let season = first.offset(at).0 + found.offset(at).0;
+                let season = first.offset(first.phase(at)).0 + found.offset(at).0;
                 let innovation = value - season - level;
                 level += 0.03 * innovation;
-                first.learn(at, value, innovation);
+                first.learn(at, first.phase(at), value, innovation);
                 if !first.is_gathering() {
-                    found.learn(at, value - first.offset(at).0, Some(innovation), 300.0);
+                    found.learn(
+                        at,
+                        value - first.offset(first.phase(at)).0,
+                        Some(innovation),
+                        300.0,
+                    );
                 }
             }
         }

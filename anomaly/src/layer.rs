@@ -100,7 +100,7 @@ impl Layer {
     /// Its part at an instant of local time, and how far apart its slots are there; nothing while
     /// on trial.
     pub(crate) fn offset(&self, at: UnixNanos) -> (f64, f64) {
-        if self.is_on_trial() { (0.0, 0.0) } else { self.profile.offset(at) }
+        if self.is_on_trial() { (0.0, 0.0) } else { self.profile.offset(self.profile.phase(at)) }
     }
 
     /// Learns from a value without the other seasons' parts, and from the innovation when that can
@@ -115,7 +115,7 @@ impl Layer {
             return self.try_on(at, value);
         }
         if let Some(innovation) = innovation {
-            self.profile.learn(at, value, innovation);
+            self.profile.learn(at, self.profile.phase(at), value, innovation);
         }
         None
     }
@@ -136,16 +136,16 @@ impl Layer {
     fn try_on(&mut self, at: UnixNanos, value: f64) -> Option<bool> {
         let trial = self.trial.as_mut()?;
         if self.profile.is_gathering() {
-            self.profile.learn(at, value, 0.0);
+            self.profile.learn(at, self.profile.phase(at), value, 0.0);
             return None;
         }
         let began = *trial.began.get_or_insert(at);
-        let season = self.profile.offset(at).0;
+        let season = self.profile.offset(self.profile.phase(at)).0;
         if at.since(began) < self.period || (!trial.learns && trial.count < LEAST_VALUES) {
             trial.judge(at, self.period, value, season);
             if trial.learns {
                 let left = (value - trial.of_values) - (season - trial.of_season);
-                self.profile.learn(at, value, left);
+                self.profile.learn(at, self.profile.phase(at), value, left);
             }
             return None;
         }

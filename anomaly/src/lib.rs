@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod finite;
 mod sample;
 mod counter;
 mod zone;
@@ -54,7 +55,7 @@ pub use counter::Counter;
 pub use decay::Span;
 pub use detector::Detector;
 #[cfg(feature = "alerts")]
-pub use fleet::{Fleet, FleetStats, shard_of};
+pub use fleet::{Fleet, FleetStats, SeriesId, shard_of};
 #[cfg(all(feature = "alerts", feature = "snapshots"))]
 pub use fleet::{LoadError, Loaded};
 pub use outlook::{Outlook, TimeTo};

@@ -199,7 +199,7 @@ impl Rarity {
         let flat = self.flat.get_or_insert_with(|| Flatline::new(at, value));
         flat.observe(at, value);
         let surprise = flat.surprise();
-        flat.learn((1.0 / self.seen as f64).max(FLAT_SHARE));
+        flat.learn((1.0 / self.seen as f64).max(FLAT_SHARE) as f32);
         self.habit *= HABIT_KEPT;
         if surprise < self.run {
             // What a quiet night brings every day is a habit.

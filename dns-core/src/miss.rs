@@ -6,7 +6,6 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 use crate::answer::Answer;
@@ -100,7 +99,7 @@ struct Waiter<T> {
     view: View,
     /// What others answered so far, where aliases lead from name to name.
     landed: Vec<(Question, Answer)>,
-    stale: Option<Arc<Entry>>,
+    stale: Option<Entry>,
     stale_at: Duration,
 }
 

@@ -4,6 +4,7 @@ mod build;
 mod patch;
 
 use std::net::IpAddr;
+use std::ops::{Deref, Range};
 
 use thiserror::Error;
 
@@ -50,12 +51,19 @@ impl Kind {
     }
 }
 
-/// A whole answer in wire form without OPT, and what must be known to hand it out again.
-#[derive(Clone, Debug)]
-pub struct Answer {
+/// A whole answer in wire form without OPT, and what must be known to hand it out again. Its octets are its
+/// own, or borrowed from wherever it is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<Octets = Box<[u8]>> {
     /// The message, and behind it where its TTL fields stand, two octets each: one block of memory, so that a
     /// hit waits for one only.
-    octets: Box<[u8]>,
+    octets: Octets,
+    shape: Shape,
+}
+
+/// What is known about the octets of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
     /// The end of the message.
     wire_len: u16,
     /// End of the question section.
@@ -177,8 +185,7 @@ impl Answer {
         for (at, count) in [6, 8, 10].into_iter().zip(counts) {
             put_u16(&mut octets, at, count);
         }
-        Ok(Answer {
-            octets,
+        let shape = Shape {
             wire_len: end as u16,
             question_end: question_end as u16,
             needed_end: if glue_needed { end } else { core_end } as u16,
@@ -187,19 +194,52 @@ impl Answer {
             ttl,
             addresses: seen.addresses,
             note: None,
-        })
+        };
+        Ok(Answer { octets, shape })
     }
 
     /// The same with a word on why it is what it is.
     #[must_use]
     pub(crate) fn with_note(mut self, note: ExtendedError) -> Answer {
-        self.note = Some(note);
+        self.shape.note = Some(note);
         self
+    }
+
+    /// Its octets, the name in the question in lower case, and what is known about them.
+    pub(crate) fn into_folded(mut self) -> (Box<[u8]>, Shape) {
+        let name = self.shape.name();
+        self.octets[name].make_ascii_lowercase();
+        (self.octets, self.shape)
+    }
+}
+
+impl<'a> Answer<&'a [u8]> {
+    /// An answer whose octets are kept elsewhere.
+    pub(crate) fn borrow(octets: &'a [u8], shape: Shape) -> Answer<&'a [u8]> {
+        Answer { octets, shape }
+    }
+}
+
+impl Shape {
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Where the name in the question stands.
+    pub(crate) fn name(&self) -> Range<usize> {
+        HEADER..usize::from(self.question_end) - 4
+    }
+}
+
+impl<Octets: Deref<Target = [u8]>> Answer<Octets> {
+    /// The same with octets of its own. Allocates.
+    pub fn detach(&self) -> Answer {
+        Answer { octets: (*self.octets).into(), shape: self.shape }
     }
 
     /// The addresses asked for, aliases left out. Allocates nothing.
     pub fn addresses(&self) -> impl ExactSizeIterator<Item = IpAddr> {
-        let Addresses { first, stride, count, octets } = self.addresses.unwrap_or_default();
+        let Addresses { first, stride, count, octets } = self.shape.addresses.unwrap_or_default();
         (0..usize::from(count)).map(move |place| {
             let at = usize::from(first) + usize::from(stride) * place;
             let data = &self.octets[at..at + usize::from(octets)];
@@ -213,7 +253,7 @@ impl Answer {
 
     /// Why it is what it is, where there is more to say than a response code does.
     pub fn note(&self) -> Option<ExtendedError> {
-        self.note
+        self.shape.note
     }
 
     /// The records of all sections.
@@ -223,7 +263,7 @@ impl Answer {
 
     /// What it says.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.shape.kind
     }
 
     /// The response code.
@@ -235,7 +275,7 @@ impl Answer {
     /// its minimum for a denial (RFC 2308 §5). `None` when it must not be kept: failures, and denials
     /// without a SOA.
     pub fn ttl(&self) -> Option<Ttl> {
-        self.ttl
+        self.shape.ttl
     }
 
     /// Whether the AA bit is set.
@@ -245,26 +285,21 @@ impl Answer {
 
     /// The message without OPT, as it was when it was made.
     pub fn as_wire(&self) -> &[u8] {
-        &self.octets[..usize::from(self.wire_len)]
+        &self.octets[..usize::from(self.shape.wire_len)]
     }
 
     /// Where the TTL fields stand.
     fn ttls_at(&self) -> impl Iterator<Item = usize> {
-        let (places, _) = self.octets[usize::from(self.wire_len)..].as_chunks::<2>();
+        let (places, _) = self.octets[usize::from(self.shape.wire_len)..].as_chunks::<2>();
         places.iter().map(|place| usize::from(u16::from_be_bytes(*place)))
     }
 
     /// Whether it answers the question of `query`, letter case aside.
     pub fn answers(&self, query: &Query<'_>) -> bool {
         let (name, fixed) =
-            self.as_wire()[HEADER..].split_at(self.question_end as usize - 4 - HEADER);
+            self.as_wire()[HEADER..].split_at(self.shape.question_end as usize - 4 - HEADER);
         let ([t1, t2], [c1, c2]) = (query.rtype.0.to_be_bytes(), query.class.0.to_be_bytes());
         equal_ignoring_case(name, query.name) && fixed.starts_with(&[t1, t2, c1, c2])
-    }
-
-    /// Octets on the heap.
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.octets.len()
     }
 
     /// The records of the answer section, with `aging` applied. Allocates: for the typed front.

@@ -1,6 +1,7 @@
 //! What goes round an answer for one asker: sizes, and what our OPT record says.
 
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::PoisonError;
 use std::time::Duration;
 
@@ -54,7 +55,11 @@ impl Envelope {
     }
 
     /// The reasons that an answer brings along, and the one of its age.
-    pub(super) fn note_answer(&mut self, answer: &Answer, aging: Aging) {
+    pub(super) fn note_answer<Octets: Deref<Target = [u8]>>(
+        &mut self,
+        answer: &Answer<Octets>,
+        aging: Aging,
+    ) {
         if let Some(note) = answer.note() {
             self.note(note);
         }

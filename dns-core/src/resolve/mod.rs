@@ -119,7 +119,7 @@ impl InjectError {
 
 /// An answer, and how it was come by.
 struct Resolved {
-    entry: Arc<Entry>,
+    entry: Entry,
     cached: bool,
     /// It is in use, about to expire, and nobody refreshes it yet.
     prefetch: bool,
@@ -134,7 +134,7 @@ enum Unanswered {
     TooLarge,
     /// Others have to be asked, sometimes for another name; until then, or if they fail, there may be an
     /// expired answer.
-    Ask(Option<Outbound>, Option<Arc<Entry>>),
+    Ask(Option<Outbound>, Option<Entry>),
 }
 
 impl Resolver {
@@ -188,7 +188,7 @@ impl Resolver {
         query: &Query<'_>,
         answer: Answer,
         source: Source,
-    ) -> Result<Arc<Entry>, InjectError> {
+    ) -> Result<Entry, InjectError> {
         if !answer.answers(query) {
             return Err(InjectError::OtherQuestion);
         }
@@ -301,7 +301,7 @@ impl Shared {
             return Err(Unanswered::Unknown);
         }
         let (answer, source) = self.local(&self.ours(), view, query)?;
-        let entry = Arc::new(Entry::new(now, answer, source, Lifetime::Fixed));
+        let entry = Entry::new(now, &Key::new(query, view), answer, source, Lifetime::Fixed);
         Ok(Resolved { entry, cached: false, prefetch: false })
     }
 

@@ -1,7 +1,6 @@
 //! Wire in, wire out: what a loop over a socket calls.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
@@ -145,7 +144,7 @@ impl Resolver {
         now: Duration,
         query: &Query<'_>,
         view: View,
-    ) -> Option<Arc<Entry>> {
+    ) -> Option<Entry> {
         match self.shared.cache.peek(now, &Key::new(query, view)) {
             Hit::Stale(entry) => Some(entry),
             Hit::Fresh(_) | Hit::Miss => None,
@@ -163,7 +162,7 @@ impl Resolver {
     ) -> usize {
         let mut envelope = self.shared.envelope(now, Some(to.0), query, to.1);
         let aging = entry.aging(now, STALE_TTL);
-        envelope.note_answer(entry.answer(), aging);
+        envelope.note_answer(&entry.answer(), aging);
         let mut patch = envelope.patch();
         patch.aging = aging;
         entry.answer().write(query, &patch, out)
@@ -293,7 +292,7 @@ impl Shared {
                 Ok(resolved) => {
                     let answer = resolved.entry.answer();
                     let aging = resolved.entry.aging(now, STALE_TTL);
-                    envelope.note_answer(answer, aging);
+                    envelope.note_answer(&answer, aging);
                     if let Some(less) =
                         self.limited(now, query, answer.kind(), asker, &envelope, out)
                     {

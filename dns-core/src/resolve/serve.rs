@@ -5,7 +5,7 @@ use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::envelope::{Envelope, Proof};
-use super::{Resolver, STALE_TTL, Shared, Unanswered};
+use super::{Resolved, Resolver, STALE_TTL, Shared, Unanswered};
 use crate::answer::{Answer, Kind, write_error, write_truncated};
 use crate::cache::{Entry, Hit};
 use crate::edns::ExtendedError;
@@ -99,9 +99,9 @@ impl Resolver {
     pub(crate) fn serve_caller(&self, now: Duration, wire: &[u8], out: &mut [u8]) -> Served {
         let Ok(query) = Query::parse(wire) else { return Served::Nothing };
         let (view, transport) = (View::default(), Transport::Stream);
-        let envelope = self.shared.envelope(now, None, &query, transport);
+        let mut envelope = self.shared.envelope(now, None, &query, transport);
         let asker = Asker { client: None, view, transport };
-        self.shared.answer_query(now, &query, asker, envelope, out, Shared::resolve)
+        self.shared.answer_query(now, &query, asker, &mut envelope, out, Shared::resolve)
     }
 }
 
@@ -116,11 +116,11 @@ impl Resolver {
         out: &mut [u8],
     ) -> Served {
         let Ok(query) = Query::parse(wire) else { return Served::Nothing };
-        let envelope = self.shared.envelope(now, Some(to.0), &query, to.1);
+        let mut envelope = self.shared.envelope(now, Some(to.0), &query, to.1);
         let (view, transport) = (self.shared.view_of(to.0), to.1);
         // No client: limits have been applied.
         let asker = Asker { client: None, view, transport };
-        self.shared.answer_query(now, &query, asker, envelope, out, Shared::resolve)
+        self.shared.answer_query(now, &query, asker, &mut envelope, out, Shared::resolve)
     }
 
     /// The question as it may go to others; `None` for what is answered here only.
@@ -208,7 +208,7 @@ impl Served {
 
 /// [`Shared::resolve`], [`Shared::resolve_alone`] or [`Shared::resolve_zones`].
 pub(super) type Resolve =
-    fn(&Shared, Duration, &Query<'_>, View) -> Result<super::Resolved, Unanswered>;
+    fn(&Shared, Duration, &Query<'_>, View) -> Result<Resolved, Unanswered>;
 
 /// Who asks, and how.
 #[derive(Clone, Copy)]
@@ -257,6 +257,10 @@ impl Shared {
         } else if envelope.proof == Proof::Malformed {
             Some(Rcode::FORMERR)
         } else if self.policy.allows(client) {
+            let asker = Asker { client: Some(client), view: self.view_of(client), transport };
+            if let Some(served) = self.serve_fresh(now, query, asker, &mut envelope, out) {
+                return served;
+            }
             None
         } else if self.policy.is_public(client) {
             resolve = Shared::resolve_zones;
@@ -267,7 +271,7 @@ impl Shared {
         };
         let asker = Asker { client: Some(client), view: self.view_of(client), transport };
         match refusal {
-            None => self.answer_query(now, query, asker, envelope, out, resolve),
+            None => self.answer_query(now, query, asker, &mut envelope, out, resolve),
             Some(rcode) => {
                 if rcode == Rcode::REFUSED {
                     envelope.note(ExtendedError::PROHIBITED);
@@ -277,32 +281,62 @@ impl Shared {
         }
     }
 
+    /// Nearly every query there is: its answer lies in the cache, and is written from there without being taken
+    /// out. Whatever is cached was allowed to be asked, so nothing else has to be looked at.
+    #[inline]
+    fn serve_fresh(
+        &self,
+        now: Duration,
+        query: &Query<'_>,
+        asker: Asker,
+        envelope: &mut Envelope,
+        out: &mut [u8],
+    ) -> Option<Served> {
+        self.cache.fresh(now, &Key::new(query, asker.view), |entry| {
+            let prefetch = self.forwards && entry.claims_prefetch(now);
+            self.give(now, query, asker, envelope, entry, out, prefetch)
+        })
+    }
+
+    /// Writes the answer of an entry, unless the asker has been told it too often.
+    #[inline]
+    #[expect(clippy::too_many_arguments, reason = "who, what, when and where to")]
+    fn give(
+        &self,
+        now: Duration,
+        query: &Query<'_>,
+        asker: Asker,
+        envelope: &mut Envelope,
+        entry: &Entry,
+        out: &mut [u8],
+        prefetch: bool,
+    ) -> Served {
+        let answer = entry.answer();
+        let aging = entry.aging(now, STALE_TTL);
+        envelope.note_answer(&answer, aging);
+        if let Some(less) = self.limited(now, query, answer.kind(), asker, envelope, out) {
+            return less;
+        }
+        let mut patch = envelope.patch();
+        patch.aging = aging;
+        patch.turn = if self.in_order { 0 } else { entry.hits() };
+        Served::Answer { len: answer.write(query, &patch, out), prefetch }
+    }
+
     fn answer_query(
         &self,
         now: Duration,
         query: &Query<'_>,
         asker: Asker,
-        mut envelope: Envelope,
+        envelope: &mut Envelope,
         out: &mut [u8],
         resolve: Resolve,
     ) -> Served {
         let rcode = match screen_question(query) {
             Some(rcode) => rcode,
             None => match resolve(self, now, query, asker.view) {
-                Ok(resolved) => {
-                    let answer = resolved.entry.answer();
-                    let aging = resolved.entry.aging(now, STALE_TTL);
-                    envelope.note_answer(&answer, aging);
-                    if let Some(less) =
-                        self.limited(now, query, answer.kind(), asker, &envelope, out)
-                    {
-                        return less;
-                    }
-                    let mut patch = envelope.patch();
-                    patch.aging = aging;
-                    patch.turn = if self.in_order { 0 } else { resolved.entry.hits() };
-                    let len = answer.write(query, &patch, out);
-                    return Served::Answer { len, prefetch: resolved.prefetch };
+                Ok(Resolved { entry, prefetch, .. }) => {
+                    return self.give(now, query, asker, envelope, &entry, out, prefetch);
                 }
                 Err(Unanswered::Unknown) => {
                     let private = self.is_private(query);
@@ -317,7 +351,7 @@ impl Shared {
                 Err(Unanswered::Ask(..)) => return Served::Ask,
             },
         };
-        self.refuse(now, query, rcode, asker, &envelope, out)
+        self.refuse(now, query, rcode, asker, envelope, out)
     }
 
     fn refuse(

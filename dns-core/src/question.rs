@@ -136,6 +136,7 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// [`Unusual`], with what makes it so: the slow path decides what to answer.
+    #[inline(always)]
     pub fn parse(wire: &'a [u8]) -> Result<Query<'a>, Unusual> {
         let flags = u16_at(wire, 2)?;
         let (questions, additional) = (u16_at(wire, 4)?, u16_at(wire, 10)?);
@@ -187,6 +188,7 @@ impl<'a> Query<'a> {
 
 impl<'a> Edns<'a> {
     /// Reads the OPT record that fills `wire`.
+    #[inline(always)]
     fn parse(wire: &'a [u8]) -> Result<Edns<'a>, Unusual> {
         let (owner, rtype) = (*wire.first().ok_or(Unusual::Short)?, u16_at(wire, 1)?);
         if owner != 0 || rtype != RecordType::OPT.0 {
@@ -297,12 +299,14 @@ pub struct Key<'n> {
 
 impl<'n> Key<'n> {
     /// The key of `query` as asked from `view`.
+    #[inline]
     pub fn new(query: &Query<'n>, view: View) -> Key<'n> {
         let Query { name, rtype, class, checking_disabled, .. } = *query;
         Key { view, rtype, class, dnssec_ok: query.dnssec_ok(), checking_disabled, name }
     }
 
     /// All but the name, and its length.
+    #[inline]
     pub(crate) fn fixed(&self) -> u64 {
         let bits = u8::from(self.dnssec_ok) | u8::from(self.checking_disabled) << 1;
         u64::from(self.view.0)

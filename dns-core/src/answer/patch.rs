@@ -103,7 +103,8 @@ impl<Octets: Deref<Target = [u8]>> Answer<Octets> {
                 if at >= len {
                     break;
                 }
-                let made = u32_at(out, at).map_or(Ttl::ZERO, Ttl::from_wire);
+                // Not read back from the copy, which is still on its way to memory.
+                let made = u32_at(wire, at).map_or(Ttl::ZERO, Ttl::from_wire);
                 let now = patch.aging.apply(made).as_secs();
                 out[at..at + 4].copy_from_slice(&now.to_be_bytes());
             }

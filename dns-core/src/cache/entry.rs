@@ -91,7 +91,7 @@ pub(super) struct Mark {
 impl Mark {
     /// Counts one hit under a shared lock. Relaxed, and two hits at once may count as one: the policy
     /// asks only "never, once, or more".
-    pub(super) fn touch(&self) {
+    fn touch(&self) {
         let seen = self.frequency.load(Ordering::Relaxed);
         if seen < MOST_FREQUENT {
             self.frequency.store(seen + 1, Ordering::Relaxed);
@@ -157,6 +157,7 @@ impl Entry {
     }
 
     /// Whether it is kept under `key`.
+    #[inline]
     pub(super) fn is_under(&self, key: &Key<'_>) -> bool {
         let head = self.head();
         head.key == key.fixed() && is_folded(key.name, self.name())
@@ -293,6 +294,7 @@ impl Entry {
     pub(crate) fn note_hit(&self) {
         let hits = &self.head().hits;
         hits.store(hits.load(Ordering::Relaxed).wrapping_add(1), Ordering::Relaxed);
+        self.head().mark.touch();
     }
 }
 

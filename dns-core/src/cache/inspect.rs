@@ -1,6 +1,6 @@
 //! Looking into the cache from outside: what it holds, entry by entry.
 
-use super::{Cache, Entry};
+use super::{Cache, Entry, read, write};
 use crate::name::Name;
 use crate::question::{Key, View};
 use crate::record_type::{Class, RecordType};
@@ -31,7 +31,7 @@ impl Cache {
     pub fn iter(&self) -> impl Iterator<Item = Cached> {
         self.shards.iter().flat_map(|part| {
             let mut cached = Vec::new();
-            part.read().each(|entry| cached.extend(Cached::of(entry)));
+            read(part).each(|entry| cached.extend(Cached::of(entry)));
             cached
         })
     }
@@ -41,7 +41,7 @@ impl Cache {
         let folded = name.folded();
         let doomed =
             |entry: &Entry| entry.key().rtype == rtype && entry.name() == folded.as_wire();
-        self.shards.iter().map(|part| part.write().purge(doomed)).sum()
+        self.shards.iter().map(|part| write(part).purge(doomed)).sum()
     }
 }
 

@@ -16,6 +16,7 @@ use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use ahash::RandomState;
+use thread_local::ThreadLocal;
 
 pub use entry::{Entry, Lifetime, Source};
 pub use inspect::Cached;
@@ -94,18 +95,24 @@ pub struct CacheStats {
 /// The cache. `Sync`; readers share a lock, only changes exclude.
 #[derive(Debug)]
 pub struct Cache {
-    shards: Box<[Part]>,
+    shards: Box<[RwLock<Shard>]>,
+    lookups: ThreadLocal<Lookups>,
     hasher: RandomState,
     config: CacheConfig,
 }
 
-/// A shard, its lock and the counters that readers raise.
-#[derive(Debug)]
-struct Part {
-    shard: RwLock<Shard>,
+/// What one thread has found. Nobody else writes here: counting takes no step that others have to wait for.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Lookups {
     hits: AtomicU64,
     stale: AtomicU64,
     misses: AtomicU64,
+}
+
+/// Adds one to a counter that only this thread writes.
+fn count(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
 impl Cache {
@@ -113,40 +120,33 @@ impl Cache {
     pub fn new(config: CacheConfig) -> Cache {
         let max_bytes = config.max_bytes.max(LEAST_BYTES);
         let count = config.shards.clamp(1, max_bytes / LEAST_BYTES);
-        let part = |_| Part {
-            shard: RwLock::new(Shard::new(max_bytes / count)),
-            hits: AtomicU64::new(0),
-            stale: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-        };
-        let shards = (0..count).map(part).collect();
-        Cache { shards, hasher: keyed(), config }
+        let shards = (0..count).map(|_| RwLock::new(Shard::new(max_bytes / count))).collect();
+        Cache { shards, lookups: ThreadLocal::new(), hasher: keyed(), config }
     }
 
-    /// What is known under `key`, counted as a hit. Never allocates.
+    /// What is known under `key`, counted as a hit. Never allocates but for a thread's first.
     pub fn lookup(&self, now: Duration, key: &Key<'_>) -> Hit {
         let (hash, part) = self.part(key);
-        let hit = Hit::of(now, part.read().find(hash, key));
-        let counter = match &hit {
+        let hit = Hit::of(now, read(part).find(hash, key));
+        let lookups = self.lookups.get_or_default();
+        match &hit {
             Hit::Fresh(entry) => {
                 entry.note_hit();
-                entry.mark().touch();
-                &part.hits
+                count(&lookups.hits);
             }
             Hit::Stale(entry) => {
                 entry.note_hit();
-                entry.mark().touch();
-                &part.stale
+                count(&lookups.stale);
             }
-            Hit::Miss => &part.misses,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
+            Hit::Miss => count(&lookups.misses),
+        }
         hit
     }
 
     /// Makes something of the answer under `key` where it lies, when it is fresh; that counts as a hit, and
-    /// anything else is not counted. Never allocates. The shard cannot change meanwhile: `make` must be short and
-    /// must not use the cache.
+    /// anything else is not counted. Never allocates but for a thread's first. The shard cannot change meanwhile:
+    /// `make` must be short and must not use the cache.
+    #[inline]
     pub(crate) fn fresh<T>(
         &self,
         now: Duration,
@@ -154,21 +154,20 @@ impl Cache {
         make: impl FnOnce(&Entry) -> T,
     ) -> Option<T> {
         let (hash, part) = self.part(key);
-        let shard = part.read();
+        let shard = read(part);
         let entry = shard.find(hash, key)?;
         if entry.freshness(now) != Freshness::Fresh {
             return None;
         }
         entry.note_hit();
-        entry.mark().touch();
-        part.hits.fetch_add(1, Ordering::Relaxed);
+        count(&self.lookups.get_or_default().hits);
         Some(make(entry))
     }
 
     /// The same without leaving a trace: no count, no favour in the eviction.
     pub fn peek(&self, now: Duration, key: &Key<'_>) -> Hit {
         let (hash, part) = self.part(key);
-        Hit::of(now, part.read().find(hash, key))
+        Hit::of(now, read(part).find(hash, key))
     }
 
     /// Puts an answer in and returns it as an entry. One to another question, or larger than a shard, is handed
@@ -191,7 +190,7 @@ impl Cache {
     fn insert_entry(&self, now: Duration, entry: Entry) {
         let weight = u32::try_from(ENTRY_BYTES + entry.bytes()).unwrap_or(u32::MAX);
         let (hash, part) = self.part(&entry.key());
-        part.write().insert(now, hash, entry, weight);
+        write(part).insert(now, hash, entry, weight);
     }
 
     /// How long the cache would keep `answer`, had from elsewhere; `None` when it must not.
@@ -224,17 +223,19 @@ impl Cache {
     /// Takes out what `doomed` says of a name (plain wire form, lower case) and its entry.
     pub fn purge_where(&self, mut doomed: impl FnMut(&[u8], &Entry) -> bool) -> usize {
         let parts = self.shards.iter();
-        parts.map(|part| part.write().purge(|entry| doomed(entry.name(), entry))).sum()
+        parts.map(|part| write(part).purge(|entry| doomed(entry.name(), entry))).sum()
     }
 
     /// Counts and sizes; the shards are read one after the other.
     pub fn stats(&self) -> CacheStats {
         let mut stats = CacheStats::default();
+        for lookups in &self.lookups {
+            stats.hits += lookups.hits.load(Ordering::Relaxed);
+            stats.stale += lookups.stale.load(Ordering::Relaxed);
+            stats.misses += lookups.misses.load(Ordering::Relaxed);
+        }
         for part in &self.shards {
-            let shard = part.read();
-            stats.hits += part.hits.load(Ordering::Relaxed);
-            stats.stale += part.stale.load(Ordering::Relaxed);
-            stats.misses += part.misses.load(Ordering::Relaxed);
+            let shard = read(part);
             stats.insertions += shard.insertions;
             stats.evictions += shard.evictions;
             stats.entries += shard.len();
@@ -244,10 +245,12 @@ impl Cache {
     }
 
     /// The hash is keyed at random, so that nobody can choose names that fall together.
-    fn part(&self, key: &Key<'_>) -> (u64, &Part) {
+    #[inline(always)]
+    fn part(&self, key: &Key<'_>) -> (u64, &RwLock<Shard>) {
         let hash = self.hasher.hash_one(key);
-        // The table uses the lower bits and the top seven; take others.
-        (hash, &self.shards[(hash >> 32) as usize % self.shards.len()])
+        // The table uses the lower bits and the top seven; take others, without a division.
+        let at = u64::from((hash >> 16) as u32) * self.shards.len() as u64 >> 32;
+        (hash, &self.shards[at as usize])
     }
 }
 
@@ -268,15 +271,13 @@ impl Hit {
     }
 }
 
-impl Part {
-    // A panic under the lock leaves a shard whole enough to read: no step over peer data panics inside.
-    fn read(&self) -> RwLockReadGuard<'_, Shard> {
-        self.shard.read().unwrap_or_else(PoisonError::into_inner)
-    }
+// A panic under the lock leaves a shard whole enough to read: no step over peer data panics inside.
+fn read(part: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
+    part.read().unwrap_or_else(PoisonError::into_inner)
+}
 
-    fn write(&self) -> RwLockWriteGuard<'_, Shard> {
-        self.shard.write().unwrap_or_else(PoisonError::into_inner)
-    }
+fn write(part: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
+    part.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The smallest shard worth a lock.

@@ -9,7 +9,7 @@ use std::time::Duration;
 use siphasher::sip::SipHasher24;
 use thiserror::Error;
 
-use super::{Cache, Entry, Freshness, Lifetime, Source};
+use super::{Cache, Entry, Freshness, Lifetime, Source, read as locked};
 use crate::answer::Answer;
 use crate::question::{Key, View};
 use crate::record_type::{Class, RecordType};
@@ -63,7 +63,7 @@ impl Cache {
         let mut count = 0;
         for part in &self.shards {
             let mut block = Vec::new();
-            part.read().each(|entry| count += u64::from(put(now, entry, &mut block)));
+            locked(part).each(|entry| count += u64::from(put(now, entry, &mut block)));
             if !block.is_empty() {
                 write_block(out, &block)?;
             }

@@ -46,6 +46,7 @@ impl WireNameError {
 ///
 /// # Errors
 /// When there is no complete, plain name of at most 255 octets.
+#[inline]
 pub fn measure(wire: &[u8]) -> Result<usize, WireNameError> {
     let mut at = 0;
     loop {
@@ -148,6 +149,7 @@ pub fn equal_ignoring_case(a: &[u8], b: &[u8]) -> bool {
 }
 
 /// Whether `name` is `folded`, which is in lower case: eight octets at a time.
+#[inline]
 pub(crate) fn is_folded(name: &[u8], folded: &[u8]) -> bool {
     let (Some(last), Some(folded_last)) = (name.last_chunk(), folded.last_chunk()) else {
         return equal_ignoring_case(name, folded);
@@ -159,6 +161,7 @@ pub(crate) fn is_folded(name: &[u8], folded: &[u8]) -> bool {
 
 /// The octets in lower case, eight at a time. The last eight overlap those before, so that no octet is
 /// looked at alone; fewer than eight are filled up with zeros.
+#[inline]
 pub(crate) fn folded_words(name: &[u8]) -> impl Iterator<Item = u64> {
     let last = name.last_chunk().copied().unwrap_or_else(|| {
         let mut few = [0; 8];

@@ -76,6 +76,7 @@ impl Envelope {
 
 impl Shared {
     /// The envelope for `client`; `None`: a caller in this process.
+    #[inline(always)]
     pub(super) fn envelope(
         &self,
         now: Duration,

@@ -238,6 +238,7 @@ impl Shared {
         }
     }
 
+    #[inline]
     pub(super) fn serve_query(
         &self,
         now: Duration,
@@ -258,8 +259,10 @@ impl Shared {
             Some(Rcode::FORMERR)
         } else if self.policy.allows(client) {
             let asker = Asker { client: Some(client), view: self.view_of(client), transport };
-            if let Some(served) = self.serve_fresh(now, query, asker, &mut envelope, out) {
-                return served;
+            if let Some((len, prefetch)) =
+                self.serve_fresh(now, query, asker, &mut envelope, out)
+            {
+                return Served::Answer { len, prefetch };
             }
             None
         } else if self.policy.is_public(client) {
@@ -283,7 +286,7 @@ impl Shared {
 
     /// Nearly every query there is: its answer lies in the cache, and is written from there without being taken
     /// out. Whatever is cached was allowed to be asked, so nothing else has to be looked at.
-    #[inline]
+    #[inline(always)]
     fn serve_fresh(
         &self,
         now: Duration,
@@ -291,16 +294,15 @@ impl Shared {
         asker: Asker,
         envelope: &mut Envelope,
         out: &mut [u8],
-    ) -> Option<Served> {
+    ) -> Option<(usize, bool)> {
         self.cache.fresh(now, &Key::new(query, asker.view), |entry| {
             let prefetch = self.forwards && entry.claims_prefetch(now);
-            self.give(now, query, asker, envelope, entry, out, prefetch)
+            (self.give(now, query, asker, envelope, entry, out), prefetch)
         })
     }
 
-    /// Writes the answer of an entry, unless the asker has been told it too often.
-    #[inline]
-    #[expect(clippy::too_many_arguments, reason = "who, what, when and where to")]
+    /// Writes the answer of an entry, or less when the asker has been told it too often; its length.
+    #[inline(always)]
     fn give(
         &self,
         now: Duration,
@@ -309,8 +311,7 @@ impl Shared {
         envelope: &mut Envelope,
         entry: &Entry,
         out: &mut [u8],
-        prefetch: bool,
-    ) -> Served {
+    ) -> usize {
         let answer = entry.answer();
         let aging = entry.aging(now, STALE_TTL);
         envelope.note_answer(&answer, aging);
@@ -320,7 +321,7 @@ impl Shared {
         let mut patch = envelope.patch();
         patch.aging = aging;
         patch.turn = if self.in_order { 0 } else { entry.hits() };
-        Served::Answer { len: answer.write(query, &patch, out), prefetch }
+        answer.write(query, &patch, out)
     }
 
     fn answer_query(
@@ -336,7 +337,8 @@ impl Shared {
             Some(rcode) => rcode,
             None => match resolve(self, now, query, asker.view) {
                 Ok(Resolved { entry, prefetch, .. }) => {
-                    return self.give(now, query, asker, envelope, &entry, out, prefetch);
+                    let len = self.give(now, query, asker, envelope, &entry, out);
+                    return Served::Answer { len, prefetch };
                 }
                 Err(Unanswered::Unknown) => {
                     let private = self.is_private(query);
@@ -366,14 +368,12 @@ impl Shared {
         if rcode == Rcode::REFUSED {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
-        if let Some(less) = self.limited(now, query, Kind::Failure, asker, envelope, out) {
-            return less;
-        }
-        let len = write_error(query, rcode, 0, &envelope.patch(), out);
+        let less = self.limited(now, query, Kind::Failure, asker, envelope, out);
+        let len = less.unwrap_or_else(|| write_error(query, rcode, 0, &envelope.patch(), out));
         Served::Answer { len, prefetch: false }
     }
 
-    /// What goes out instead, when this client's network has been told the same too often; only datagrams
+    /// The length of what goes out instead, when this client's network has been told the same too often; only datagrams
     /// can come from somebody else than they say.
     fn limited(
         &self,
@@ -383,7 +383,7 @@ impl Shared {
         asker: Asker,
         envelope: &Envelope,
         out: &mut [u8],
-    ) -> Option<Served> {
+    ) -> Option<usize> {
         let client = asker.client.filter(|_| {
             self.limits.limits_responses()
                 && asker.transport == Transport::Datagram
@@ -394,15 +394,14 @@ impl Shared {
         let name = positive.then_some(Folded(query.name));
         let grant = self.limits.grant(now, client, (kind, name, query.rtype.0));
         let patch = envelope.patch();
-        let len = match (grant, envelope.proof) {
-            (Grant::Whole, _) => return None,
-            (Grant::Nothing, _) => 0,
+        match (grant, envelope.proof) {
+            (Grant::Whole, _) => None,
+            (Grant::Nothing, _) => Some(0),
             (Grant::Slip, Proof::Promised) => {
-                write_error(query, BADCOOKIE.1, BADCOOKIE.0, &patch, out)
+                Some(write_error(query, BADCOOKIE.1, BADCOOKIE.0, &patch, out))
             }
-            (Grant::Slip, _) => write_truncated(query, &patch, out),
-        };
-        Some(Served::Answer { len, prefetch: false })
+            (Grant::Slip, _) => Some(write_truncated(query, &patch, out)),
+        }
     }
 }
 

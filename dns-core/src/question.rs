@@ -136,6 +136,7 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// [`Unusual`], with what makes it so: the slow path decides what to answer.
+    #[expect(clippy::inline_always, reason = "else results pass through memory in pieces")]
     #[inline(always)]
     pub fn parse(wire: &'a [u8]) -> Result<Query<'a>, Unusual> {
         let flags = u16_at(wire, 2)?;
@@ -188,6 +189,7 @@ impl<'a> Query<'a> {
 
 impl<'a> Edns<'a> {
     /// Reads the OPT record that fills `wire`.
+    #[expect(clippy::inline_always, reason = "else results pass through memory in pieces")]
     #[inline(always)]
     fn parse(wire: &'a [u8]) -> Result<Edns<'a>, Unusual> {
         let (owner, rtype) = (*wire.first().ok_or(Unusual::Short)?, u16_at(wire, 1)?);

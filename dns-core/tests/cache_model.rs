@@ -202,7 +202,8 @@ fn a_scan_leaves_what_is_asked_for_alone() {
     for host in 1_000..11_000 {
         insert(&cache, now, host, 1, 100, 0);
     }
-    let kept = beloved.filter(|&host| matches!(cache.peek(now, &key(&owner(&name(host)))), Hit::Fresh(_)));
+    let kept =
+        beloved.filter(|&host| matches!(cache.peek(now, &key(&owner(&name(host)))), Hit::Fresh(_)));
     assert_eq!(kept.count(), 50, "ten thousand names asked once push none of them out");
 }
 

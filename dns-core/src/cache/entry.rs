@@ -276,7 +276,11 @@ impl Entry {
         let seen = self.head().refresh_not_before_ms.load(Ordering::Relaxed);
         let (relaxed, order) = (Ordering::Relaxed, Ordering::Relaxed);
         now >= seen
-            && self.head().refresh_not_before_ms.compare_exchange(seen, until, order, relaxed).is_ok()
+            && self
+                .head()
+                .refresh_not_before_ms
+                .compare_exchange(seen, until, order, relaxed)
+                .is_ok()
     }
 
     /// A refresh failed: the stale answer is given at once for `pause` (RFC 8767 §5, failure recheck).

@@ -39,8 +39,7 @@ impl Cache {
     /// Takes out one type of `name`, in every view, and returns how many. Looks at every entry.
     pub fn purge_type(&self, name: &Name, rtype: RecordType) -> usize {
         let folded = name.folded();
-        let doomed =
-            |entry: &Entry| entry.key().rtype == rtype && entry.name() == folded.as_wire();
+        let doomed = |entry: &Entry| entry.key().rtype == rtype && entry.name() == folded.as_wire();
         self.shards.iter().map(|part| write(part).purge(doomed)).sum()
     }
 }

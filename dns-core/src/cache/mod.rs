@@ -245,12 +245,12 @@ impl Cache {
     }
 
     /// The hash is keyed at random, so that nobody can choose names that fall together.
-    #[inline(always)]
+    #[inline]
     fn part(&self, key: &Key<'_>) -> (u64, &RwLock<Shard>) {
         let hash = self.hasher.hash_one(key);
         // The table uses the lower bits and the top seven; take others, without a division.
-        let at = u64::from((hash >> 16) as u32) * self.shards.len() as u64 >> 32;
-        (hash, &self.shards[at as usize])
+        let at = u64::from((hash >> 16) as u32) * self.shards.len() as u64;
+        (hash, &self.shards[(at >> 32) as usize])
     }
 }
 

@@ -155,7 +155,11 @@ pub(crate) fn is_folded(name: &[u8], folded: &[u8]) -> bool {
         return equal_ignoring_case(name, folded);
     };
     let (words, folded_words) = (name.as_chunks().0, folded.as_chunks().0);
-    name.len() == folded.len() && words.iter().zip(folded_words).all(|(word, is)| fold_word(*word) == u64::from_le_bytes(*is))
+    name.len() == folded.len()
+        && words
+            .iter()
+            .zip(folded_words)
+            .all(|(word, is)| fold_word(*word) == u64::from_le_bytes(*is))
         && fold_word(*last) == u64::from_le_bytes(*folded_last)
 }
 
@@ -222,7 +226,10 @@ mod tests {
         let name = b"\x03WwW\x07EXAMPLE\x03COM\0";
         for len in 1..=name.len() {
             let (name, folded) = (&name[..len], name[..len].to_ascii_lowercase());
-            assert!(is_folded(name, &folded) && folded_words(name).eq(folded_words(&folded)), "{len}");
+            assert!(
+                is_folded(name, &folded) && folded_words(name).eq(folded_words(&folded)),
+                "{len}"
+            );
             for at in 0..len {
                 let mut other = folded.clone();
                 other[at] ^= 4;

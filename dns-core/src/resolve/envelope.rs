@@ -76,7 +76,7 @@ impl Envelope {
 
 impl Shared {
     /// The envelope for `client`; `None`: a caller in this process.
-    #[inline(always)]
+    #[inline]
     pub(super) fn envelope(
         &self,
         now: Duration,

@@ -4,6 +4,7 @@ mod build;
 mod chase;
 mod envelope;
 mod explain;
+mod later;
 mod lookup;
 mod serve;
 mod slow;

@@ -6,10 +6,9 @@ use std::time::Duration;
 
 use super::envelope::{Envelope, Proof};
 use super::{Resolved, Resolver, STALE_TTL, Shared, Unanswered};
-use crate::answer::{Answer, Kind, write_error, write_truncated};
-use crate::cache::{Entry, Hit};
+use crate::answer::{Kind, write_error, write_truncated};
+use crate::cache::Entry;
 use crate::edns::ExtendedError;
-use crate::forward::Outbound;
 use crate::limit::Grant;
 use crate::message::Rcode;
 use crate::name::{MAX_NAME, fold_into};
@@ -105,98 +104,6 @@ impl Resolver {
     }
 }
 
-/// For [`Misses`](crate::Misses): answers that came later.
-impl Resolver {
-    /// Serves once more a query that [`serve`](Self::serve) has let in: meanwhile the answer may be here.
-    pub(crate) fn serve_again(
-        &self,
-        now: Duration,
-        to: (IpAddr, Transport),
-        wire: &[u8],
-        out: &mut [u8],
-    ) -> Served {
-        let Ok(query) = Query::parse(wire) else { return Served::Nothing };
-        let mut envelope = self.shared.envelope(now, Some(to.0), &query, to.1);
-        let (view, transport) = (self.shared.view_of(to.0), to.1);
-        // No client: limits have been applied.
-        let asker = Asker { client: None, view, transport };
-        self.shared.answer_query(now, &query, asker, &mut envelope, out, Shared::resolve)
-    }
-
-    /// The question as it may go to others; `None` for what is answered here only.
-    pub(crate) fn outbound(
-        &self,
-        now: Duration,
-        query: &Query<'_>,
-        view: View,
-    ) -> Option<Outbound> {
-        self.shared.outbound(now, query, view)
-    }
-
-    /// The view of a client.
-    pub(crate) fn view_of(&self, client: IpAddr) -> View {
-        self.shared.view_of(client)
-    }
-
-    /// The expired answer that may stand in.
-    pub(crate) fn expired(
-        &self,
-        now: Duration,
-        query: &Query<'_>,
-        view: View,
-    ) -> Option<Entry> {
-        match self.shared.cache.peek(now, &Key::new(query, view)) {
-            Hit::Stale(entry) => Some(entry),
-            Hit::Fresh(_) | Hit::Miss => None,
-        }
-    }
-
-    /// Writes the answer of an entry as its state at `now` demands.
-    pub(crate) fn write(
-        &self,
-        now: Duration,
-        entry: &Entry,
-        query: &Query<'_>,
-        to: (IpAddr, Transport),
-        out: &mut [u8],
-    ) -> usize {
-        let mut envelope = self.shared.envelope(now, Some(to.0), query, to.1);
-        let aging = entry.aging(now, STALE_TTL);
-        envelope.note_answer(&entry.answer(), aging);
-        let mut patch = envelope.patch();
-        patch.aging = aging;
-        entry.answer().write(query, &patch, out)
-    }
-
-    /// Writes an answer that is not kept.
-    pub(crate) fn write_once(
-        &self,
-        now: Duration,
-        answer: &Answer,
-        query: &Query<'_>,
-        to: (IpAddr, Transport),
-        out: &mut [u8],
-    ) -> usize {
-        let mut envelope = self.shared.envelope(now, Some(to.0), query, to.1);
-        envelope.note_answer(answer, crate::answer::Aging::Fixed);
-        answer.write(query, &envelope.patch(), out)
-    }
-
-    /// Writes SERVFAIL and why.
-    pub(crate) fn write_failure(
-        &self,
-        now: Duration,
-        why: ExtendedError,
-        query: &Query<'_>,
-        to: (IpAddr, Transport),
-        out: &mut [u8],
-    ) -> usize {
-        let mut envelope = self.shared.envelope(now, Some(to.0), query, to.1);
-        envelope.note(why);
-        write_error(query, Rcode::SERVFAIL, 0, &envelope.patch(), out)
-    }
-}
-
 impl Served {
     fn len(&self) -> usize {
         match self {
@@ -207,16 +114,15 @@ impl Served {
 }
 
 /// [`Shared::resolve`], [`Shared::resolve_alone`] or [`Shared::resolve_zones`].
-pub(super) type Resolve =
-    fn(&Shared, Duration, &Query<'_>, View) -> Result<Resolved, Unanswered>;
+pub(super) type Resolve = fn(&Shared, Duration, &Query<'_>, View) -> Result<Resolved, Unanswered>;
 
 /// Who asks, and how.
 #[derive(Clone, Copy)]
-struct Asker {
+pub(super) struct Asker {
     /// `None`: a caller in this process.
-    client: Option<IpAddr>,
-    view: View,
-    transport: Transport,
+    pub(super) client: Option<IpAddr>,
+    pub(super) view: View,
+    pub(super) transport: Transport,
 }
 
 impl Shared {
@@ -259,9 +165,7 @@ impl Shared {
             Some(Rcode::FORMERR)
         } else if self.policy.allows(client) {
             let asker = Asker { client: Some(client), view: self.view_of(client), transport };
-            if let Some((len, prefetch)) =
-                self.serve_fresh(now, query, asker, &mut envelope, out)
-            {
+            if let Some((len, prefetch)) = self.serve_fresh(now, query, asker, &mut envelope, out) {
                 return Served::Answer { len, prefetch };
             }
             None
@@ -286,7 +190,7 @@ impl Shared {
 
     /// Nearly every query there is: its answer lies in the cache, and is written from there without being taken
     /// out. Whatever is cached was allowed to be asked, so nothing else has to be looked at.
-    #[inline(always)]
+    #[inline]
     fn serve_fresh(
         &self,
         now: Duration,
@@ -302,7 +206,7 @@ impl Shared {
     }
 
     /// Writes the answer of an entry, or less when the asker has been told it too often; its length.
-    #[inline(always)]
+    #[inline]
     fn give(
         &self,
         now: Duration,
@@ -324,7 +228,7 @@ impl Shared {
         answer.write(query, &patch, out)
     }
 
-    fn answer_query(
+    pub(super) fn answer_query(
         &self,
         now: Duration,
         query: &Query<'_>,

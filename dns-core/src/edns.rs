@@ -74,26 +74,30 @@ pub(crate) fn each(mut options: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
-/// Options being written.
+/// Options being written. Most answers have none: their place is not even cleared.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Options {
+pub(crate) struct Options(Option<Written>);
+
+#[derive(Clone, Copy, Debug)]
+struct Written {
     octets: [u8; ROOM],
     len: usize,
 }
 
 impl Options {
     pub(crate) const fn new() -> Options {
-        Options { octets: [0; ROOM], len: 0 }
+        Options(None)
     }
 
     /// Adds an option; one that does not fit is left out.
     pub(crate) fn push(&mut self, code: u16, data: &[u8]) {
-        let end = self.len + 4 + data.len();
-        if let Some(place) = self.octets.get_mut(self.len..end) {
+        let written = self.0.get_or_insert(Written { octets: [0; ROOM], len: 0 });
+        let end = written.len + 4 + data.len();
+        if let Some(place) = written.octets.get_mut(written.len..end) {
             place[..2].copy_from_slice(&code.to_be_bytes());
             place[2..4].copy_from_slice(&(data.len() as u16).to_be_bytes());
             place[4..].copy_from_slice(data);
-            self.len = end;
+            written.len = end;
         }
     }
 
@@ -103,7 +107,7 @@ impl Options {
     }
 
     pub(crate) fn as_octets(&self) -> &[u8] {
-        &self.octets[..self.len]
+        self.0.as_ref().map_or(&[], |written| &written.octets[..written.len])
     }
 }
 

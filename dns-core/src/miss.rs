@@ -8,7 +8,6 @@ mod config;
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
 
 pub use config::{Ended, MissConfig, MissStats};
@@ -51,7 +50,7 @@ struct Waiter<T> {
     view: View,
     /// What others answered so far, where aliases lead from name to name.
     landed: Vec<(Question, Answer)>,
-    stale: Option<Arc<Entry>>,
+    stale: Option<Entry>,
     stale_at: Duration,
 }
 
@@ -335,12 +334,12 @@ fn stale_of<T>(
     now: Duration,
     waiter: &Waiter<T>,
     trouble: Trouble,
-) -> Option<Arc<Entry>> {
+) -> Option<Entry> {
     let entry = waiter.stale.as_ref()?;
     let question = Question::of(&Query::parse(&waiter.query).ok()?)?;
     let expired_for = now.saturating_sub(entry.expires()?);
     let expired = Expired { question: &question, kind: entry.kind(), expired_for, trouble };
-    policy.gives(&expired).then(|| Arc::clone(entry))
+    policy.gives(&expired).then(|| entry.clone())
 }
 
 /// What to say of a flight without an answer (RFC 8914 §4.23, §4.24).

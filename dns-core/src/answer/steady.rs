@@ -3,25 +3,23 @@
 
 use std::ops::Range;
 
-use super::{Addresses, Seen};
+use super::Addresses;
 use crate::message::{HEADER, MessageError, RecordAt};
 use crate::name::{WireNameError, runs};
 use crate::record_type::RecordType;
 
-impl Seen {
-    /// The octets that are written anew for each asker, in order.
-    pub(super) fn changing(&self, ttls_at: &[u8]) -> Vec<Range<usize>> {
-        let (places, _) = ttls_at.as_chunks::<2>();
-        let ttls = places.iter().map(|place| usize::from(u16::from_be_bytes(*place)));
-        let mut changing: Vec<_> = ttls.map(|at| at..at + 4).collect();
-        if let Some(Addresses { first, stride, count, octets }) = self.addresses {
-            let starts = (0..usize::from(count))
-                .map(|place| usize::from(first) + usize::from(stride) * place);
-            changing.extend(starts.map(|at| at..at + usize::from(octets)));
-            changing.sort_unstable_by_key(|range| range.start);
-        }
-        changing
+/// The octets that are written anew for each asker, in order.
+pub(super) fn changing(ttls_at: &[u8], addresses: Option<Addresses>) -> Vec<Range<usize>> {
+    let (places, _) = ttls_at.as_chunks::<2>();
+    let ttls = places.iter().map(|place| usize::from(u16::from_be_bytes(*place)));
+    let mut changing: Vec<_> = ttls.map(|at| at..at + 4).collect();
+    if let Some(Addresses { first, stride, count, octets }) = addresses {
+        let starts =
+            (0..usize::from(count)).map(|place| usize::from(first) + usize::from(stride) * place);
+        changing.extend(starts.map(|at| at..at + usize::from(octets)));
+        changing.sort_unstable_by_key(|range| range.start);
     }
+    changing
 }
 
 /// Looks at the names of `record`, its owner and those that may be compressed in its data. `changing` are the

@@ -48,6 +48,7 @@ impl WireNameError {
 ///
 /// # Errors
 /// When there is no complete, plain name of at most 255 octets.
+#[inline]
 pub fn measure(wire: &[u8]) -> Result<usize, WireNameError> {
     let mut at = 0;
     loop {
@@ -180,6 +181,44 @@ pub fn equal_ignoring_case(a: &[u8], b: &[u8]) -> bool {
     a.eq_ignore_ascii_case(b)
 }
 
+/// Whether `name` is `folded`, which is in lower case: eight octets at a time.
+#[inline]
+pub(crate) fn is_folded(name: &[u8], folded: &[u8]) -> bool {
+    let (Some(last), Some(folded_last)) = (name.last_chunk(), folded.last_chunk()) else {
+        return equal_ignoring_case(name, folded);
+    };
+    let (words, folded_words) = (name.as_chunks().0, folded.as_chunks().0);
+    name.len() == folded.len()
+        && words
+            .iter()
+            .zip(folded_words)
+            .all(|(word, is)| fold_word(*word) == u64::from_le_bytes(*is))
+        && fold_word(*last) == u64::from_le_bytes(*folded_last)
+}
+
+/// The octets in lower case, eight at a time. The last eight overlap those before, so that no octet is
+/// looked at alone; fewer than eight are filled up with zeros.
+#[inline]
+pub(crate) fn folded_words(name: &[u8]) -> impl Iterator<Item = u64> {
+    let last = name.last_chunk().copied().unwrap_or_else(|| {
+        let mut few = [0; 8];
+        few[..name.len()].copy_from_slice(name);
+        few
+    });
+    name.as_chunks().0.iter().copied().chain([last]).map(fold_word)
+}
+
+/// Eight octets in lower case: letters are found by carries into each octet's top bit.
+fn fold_word(octets: [u8; 8]) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(octets);
+    let low = word & (0x7f * EACH);
+    let from_a = low + (0x80 - u64::from(b'A')) * EACH;
+    let above_z = low + (0x7f - u64::from(b'Z')) * EACH;
+    let capital = (from_a ^ above_z) & !word & (0x80 * EACH);
+    word | capital >> 2
+}
+
 /// Copies `wire` in lower case into the front of `out`, which must be at least as long.
 pub fn fold_into(wire: &[u8], out: &mut [u8]) {
     for (to, from) in out.iter_mut().zip(wire) {
@@ -217,6 +256,29 @@ mod tests {
         assert_eq!(measure(b"\xc0\x0c"), Err(WireNameError::Compressed));
         assert_eq!(measure(b"\x41a"), Err(WireNameError::LabelType));
         assert_eq!(measure(&[1; 300]), Err(WireNameError::TooLong));
+    }
+
+    #[test]
+    fn words_fold_as_octets_do() {
+        for octet in 0..=u8::MAX {
+            let octets = [octet, b'A', b'z', octet, b'@', b'[', 0xc1, octet];
+            let folded = octets.map(|octet| octet.to_ascii_lowercase());
+            assert_eq!(fold_word(octets).to_le_bytes(), folded, "{octet}");
+        }
+        let name = b"\x03WwW\x07EXAMPLE\x03COM\0";
+        for len in 1..=name.len() {
+            let (name, folded) = (&name[..len], name[..len].to_ascii_lowercase());
+            assert!(
+                is_folded(name, &folded) && folded_words(name).eq(folded_words(&folded)),
+                "{len}"
+            );
+            for at in 0..len {
+                let mut other = folded.clone();
+                other[at] ^= 4;
+                assert!(!is_folded(name, &other), "{len}, {at}");
+                assert!(!folded_words(name).eq(folded_words(&other)), "{len}, {at}");
+            }
+        }
     }
 
     #[test]

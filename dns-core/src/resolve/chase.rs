@@ -1,6 +1,5 @@
 //! Aliases that lead from our names to others' and back: the pieces of one answer, put together.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Ours, Resolver, STALE_TTL, Shared, Unanswered};
@@ -19,7 +18,7 @@ use crate::zone::respond;
 #[derive(Debug)]
 pub(crate) enum Settled {
     /// An answer that is kept.
-    Entry(Arc<Entry>),
+    Entry(Entry),
     /// An answer that may be given, but not kept.
     Once(Answer),
     /// It leads on to a name that has to be asked for first.
@@ -70,7 +69,7 @@ impl Shared {
         view: View,
         query: &Query<'_>,
         answer: Answer,
-    ) -> Result<Arc<Entry>, Answer> {
+    ) -> Result<Entry, Answer> {
         match self.cache.lifetime(&answer) {
             Some(lifetime) => {
                 let key = Key::new(query, view);
@@ -188,9 +187,9 @@ impl Shared {
             return Ok((answer.clone(), Aging::Aged(Duration::ZERO)));
         }
         match self.cache.peek(now, &Key::new(part, view)) {
-            Hit::Fresh(entry) => Ok((entry.answer().clone(), entry.aging(now, STALE_TTL))),
+            Hit::Fresh(entry) => Ok((entry.answer().detach(), entry.aging(now, STALE_TTL))),
             Hit::Stale(entry) if entry.refresh_is_futile(now) => {
-                Ok((entry.answer().clone(), entry.aging(now, STALE_TTL)))
+                Ok((entry.answer().detach(), entry.aging(now, STALE_TTL)))
             }
             Hit::Stale(_) | Hit::Miss => {
                 Err(Unanswered::Ask(Question::of(part).map(Outbound::vetted), None))

@@ -1,6 +1,7 @@
 //! What goes round an answer for one asker: sizes, and what our OPT record says.
 
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::PoisonError;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
@@ -55,7 +56,11 @@ impl Envelope {
     }
 
     /// The reasons that an answer brings along, and the one of its age.
-    pub(super) fn note_answer(&mut self, answer: &Answer, aging: Aging) {
+    pub(super) fn note_answer<Octets: Deref<Target = [u8]>>(
+        &mut self,
+        answer: &Answer<Octets>,
+        aging: Aging,
+    ) {
         if let Some(note) = answer.note() {
             self.note(note);
         }
@@ -72,6 +77,7 @@ impl Envelope {
 
 impl Shared {
     /// The envelope for `client`; `None`: a caller in this process.
+    #[inline]
     pub(super) fn envelope(
         &self,
         now: Duration,

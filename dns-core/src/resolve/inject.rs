@@ -1,6 +1,5 @@
 //! Answers that were had elsewhere, put into the cache.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use thiserror::Error;
@@ -111,7 +110,7 @@ impl Resolver {
         query: &Query<'_>,
         answer: Answer,
         source: Source,
-    ) -> Result<Arc<Entry>, InjectError> {
+    ) -> Result<Entry, InjectError> {
         if !answer.answers(query) {
             return Err(InjectError::OtherQuestion);
         }

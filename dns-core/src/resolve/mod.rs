@@ -5,6 +5,7 @@ mod chase;
 mod envelope;
 mod explain;
 mod inject;
+mod later;
 mod lookup;
 mod serve;
 mod slow;
@@ -92,7 +93,7 @@ pub struct Stats {
 
 /// An answer, and how it was come by.
 struct Resolved {
-    entry: Arc<Entry>,
+    entry: Entry,
     cached: bool,
     /// It is in use, about to expire, and nobody refreshes it yet.
     prefetch: bool,
@@ -107,7 +108,7 @@ enum Unanswered {
     TooLarge,
     /// Others have to be asked, sometimes for another name; until then, or if they fail, there may be an
     /// expired answer.
-    Ask(Option<Outbound>, Option<Arc<Entry>>),
+    Ask(Option<Outbound>, Option<Entry>),
 }
 
 impl Resolver {
@@ -241,7 +242,7 @@ impl Shared {
             return Err(Unanswered::Unknown);
         }
         let (answer, source) = self.local(&self.ours(), view, query)?;
-        let entry = Arc::new(Entry::new(now, answer, source, Lifetime::Fixed));
+        let entry = Entry::new(now, &Key::new(query, view), answer, source, Lifetime::Fixed);
         Ok(Resolved { entry, cached: false, prefetch: false })
     }
 

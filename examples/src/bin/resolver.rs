@@ -43,10 +43,8 @@ fn mend(kind: ErrorKind) -> &'static str {
         ErrorKind::PermissionDenied => {
             "; start it as root and give --user, or choose ports above 1023 and files it may use"
         }
-        ErrorKind::AddrInUse => {
-            "; another program listens there: stop it, or choose another address"
-        }
-        ErrorKind::AddrNotAvailable => "; choose an address this machine has",
+        ErrorKind::AddrInUse => "; stop the other program, or choose another address",
+        ErrorKind::AddrNotAvailable => "; choose another",
         _ => "",
     }
 }

@@ -148,7 +148,8 @@ fn the_socket_is_for_its_user_alone_and_takes_what_is_wrong_in_good_part() {
     let mut site = Site::start(&[]);
     let mode = std::fs::metadata(&site.socket).expect("a socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    for line in [&b"nonsense\n"[..], b"purge\n", b"\xff\xfe\n", b"\n", &[b'x'; 70_000], b""] {
+    let long = b"x".repeat(70_000);
+    for line in [&b"nonsense\n"[..], b"purge\n", b"\xff\xfe\n", b"\n", &long, b""] {
         let mut stream = UnixStream::connect(&site.socket).expect("connected");
         stream.set_read_timeout(Some(Duration::from_secs(8))).expect("a time-out");
         let _ = stream.write_all(line).and_then(|()| stream.shutdown(std::net::Shutdown::Write));

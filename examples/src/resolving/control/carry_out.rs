@@ -91,7 +91,7 @@ fn lines(records: &str) -> String {
         quoted ^= c == '"';
         c == ';' && !quoted
     });
-    apart.map(|record| format!("{}\n", record.trim())).collect()
+    apart.map(str::trim).collect::<Vec<_>>().join("\n")
 }
 
 fn object(now: Duration, cached: &Cached) -> Value {

@@ -32,6 +32,8 @@ pub struct Explanation {
     pub outcome: Outcome,
     /// The answer's records.
     pub records: Vec<Record>,
+    /// Where an alias of ours ends, when others have to be asked for the rest.
+    pub leads_to: Option<Name>,
 }
 
 /// Where an answer comes from.
@@ -99,7 +101,8 @@ impl Resolver {
         let query = Query::ask(&name, rtype);
         let refused = |layer| {
             let (name, outcome, cache) = (name.clone(), Outcome::Refused, CacheState::Absent);
-            Explanation { name, rtype, client, view, layer, cache, outcome, records: Vec::new() }
+            let (records, leads_to) = (Vec::new(), None);
+            Explanation { name, rtype, client, view, layer, cache, outcome, records, leads_to }
         };
         if !shared.policy.allows(client) {
             return Ok(refused(Layer::Stranger));
@@ -115,7 +118,7 @@ impl Resolver {
             Some((zone, _)) => Layer::Special(zone.origin().clone()),
             None => Layer::Upstream,
         };
-        let mut injected = false;
+        let (mut injected, mut leads_to) = (false, None);
         let (cache, outcome, records) = match shared.cache.peek(now, &Key::new(&query, view)) {
             Hit::Fresh(entry) => {
                 injected = entry.source() == Source::Injected;
@@ -131,6 +134,9 @@ impl Resolver {
             Hit::Miss => {
                 match (shared.local(&ours, view, &query), shared.policy.private_suffix(&name)) {
                     (Ok((answer, _)), _) => {
+                        let asks = shared.forwards;
+                        let end = || shared.loose_end(&ours, view, &query, &answer);
+                        leads_to = asks.then(end).flatten();
                         (CacheState::Absent, answer.kind().into(), answer.records(Aging::Fixed))
                     }
                     (Err(_), _) if local.is_some() => {
@@ -145,7 +151,8 @@ impl Resolver {
             }
         };
         let layer = if injected { Layer::Injected } else { layer };
-        Ok(Explanation { layer, cache, outcome, records, ..refused(Layer::Unknown) })
+        let known = refused(Layer::Unknown);
+        Ok(Explanation { layer, cache, outcome, records, leads_to, ..known })
     }
 }
 
@@ -165,7 +172,9 @@ impl fmt::Display for Explanation {
         )?;
         writeln!(f, "  because {}", self.layer)?;
         write!(f, "  cache: {}", self.cache)?;
-        self.records.iter().try_for_each(|record| write!(f, "\n  {record}"))
+        self.records.iter().try_for_each(|record| write!(f, "\n  {record}"))?;
+        let end = self.leads_to.as_ref();
+        end.map_or(Ok(()), |end| write!(f, "\n  and others are asked for {end}"))
     }
 }
 

@@ -39,7 +39,9 @@ pub fn explain(task: &Explain) -> Result<()> {
     let known = resolver.explain(Duration::from_secs(1), &name, task.rtype, task.client)?;
     if known.layer != Layer::Upstream {
         println!("{known}");
-        return Ok(());
+        if known.leads_to.is_none() {
+            return Ok(());
+        }
     }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
@@ -56,9 +58,12 @@ pub fn explain(task: &Explain) -> Result<()> {
             task.client,
             lookup.outcome.label()
         );
-        println!(
-            "  because no zone here holds the name, and others were asked, for {took:.1?} in all"
-        );
+        let why = if known.leads_to.is_some() {
+            "its alias leads away"
+        } else {
+            "no zone here holds the name"
+        };
+        println!("  because {why}, and others were asked, for {took:.1?} in all");
         for asked in server.status().last_asked {
             let (server, outcome) = (&asked.server, asked.outcome.label());
             println!("  {server}: {outcome} after {:.1?}", asked.took);

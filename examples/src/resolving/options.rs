@@ -77,7 +77,7 @@ pub struct Options {
     /// Give expired answers for so long while fresh ones cannot be had; 0s: never
     #[arg(long, value_name = "TIME", default_value = "1d", value_parser = humantime::parse_duration)]
     pub max_stale: Duration,
-    /// Except for these from --max-stale
+    /// Give no expired answer in these cases
     #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
     pub no_stale: Vec<NoStale>,
     /// Keep the cache in this file from one run to the next

@@ -8,6 +8,7 @@ use super::lookup::Outcome;
 use super::{Resolver, STALE_TTL};
 use crate::answer::{Aging, Record};
 use crate::cache::{Entry, Hit, Source};
+use crate::forward::{Asked, Carrier};
 use crate::name::{Name, NameError};
 use crate::question::{Key, Query, View};
 use crate::record_type::RecordType;
@@ -34,6 +35,9 @@ pub struct Explanation {
     pub records: Vec<Record>,
     /// Where an alias of ours ends, when others have to be asked for the rest.
     pub leads_to: Option<Name>,
+    /// Each server that was asked for it, in order, and how long that took; by
+    /// `net::Client::explain` only, which has others asked.
+    pub asked: Vec<Asked>,
 }
 
 /// Where an answer comes from.
@@ -96,19 +100,41 @@ impl Resolver {
         rtype: RecordType,
         client: IpAddr,
     ) -> Result<Explanation, NameError> {
+        Ok(self.explain_name(now, &name.parse()?, rtype, client))
+    }
+
+    /// The same for a name that has been read already.
+    pub fn explain_name(
+        &self,
+        now: Duration,
+        name: &Name,
+        rtype: RecordType,
+        client: IpAddr,
+    ) -> Explanation {
         let shared = &self.shared;
-        let (name, view): (Name, View) = (name.parse()?, shared.view_of(client));
+        let (name, view): (Name, View) = (name.clone(), shared.view_of(client));
         let query = Query::ask(&name, rtype);
         let refused = |layer| {
             let (name, outcome, cache) = (name.clone(), Outcome::Refused, CacheState::Absent);
-            let (records, leads_to) = (Vec::new(), None);
-            Explanation { name, rtype, client, view, layer, cache, outcome, records, leads_to }
+            let (records, leads_to, asked) = (Vec::new(), None, Vec::new());
+            Explanation {
+                name,
+                rtype,
+                client,
+                view,
+                layer,
+                cache,
+                outcome,
+                records,
+                leads_to,
+                asked,
+            }
         };
         if !shared.policy.allows(client) {
-            return Ok(refused(Layer::Stranger));
+            return refused(Layer::Stranger);
         }
         if super::serve::screen_question(&query).is_some() {
-            return Ok(refused(Layer::Question));
+            return refused(Layer::Question);
         }
         let ours = shared.ours();
         let local = shared.layer(&ours, view, name.folded().as_wire(), rtype);
@@ -142,17 +168,17 @@ impl Resolver {
                     (Err(_), _) if local.is_some() => {
                         (CacheState::Absent, Outcome::Failed, Vec::new())
                     }
-                    (Err(_), Some(suffix)) => return Ok(refused(Layer::Private(suffix.clone()))),
+                    (Err(_), Some(suffix)) => return refused(Layer::Private(suffix.clone())),
                     (Err(_), None) if shared.forwards => {
                         (CacheState::Absent, Outcome::Unasked, Vec::new())
                     }
-                    (Err(_), None) => return Ok(refused(Layer::Unknown)),
+                    (Err(_), None) => return refused(Layer::Unknown),
                 }
             }
         };
         let layer = if injected { Layer::Injected } else { layer };
         let known = refused(Layer::Unknown);
-        Ok(Explanation { layer, cache, outcome, records, leads_to, ..known })
+        Explanation { layer, cache, outcome, records, leads_to, ..known }
     }
 }
 
@@ -172,8 +198,13 @@ impl fmt::Display for Explanation {
         )?;
         writeln!(f, "  because {}", self.layer)?;
         write!(f, "  cache: {}", self.cache)?;
+        for Asked { server, outcome, took, carrier } in &self.asked {
+            let tcp = *carrier == Carrier::Stream && !server.protocol.is_encrypted();
+            let over = if tcp { " over TCP" } else { "" };
+            write!(f, "\n  {server}{over}: {} after {took:.1?}", outcome.label())?;
+        }
         self.records.iter().try_for_each(|record| write!(f, "\n  {record}"))?;
-        let end = self.leads_to.as_ref();
+        let end = self.leads_to.as_ref().filter(|_| self.asked.is_empty());
         end.map_or(Ok(()), |end| write!(f, "\n  and others are asked for {end}"))
     }
 }

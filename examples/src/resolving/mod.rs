@@ -114,6 +114,14 @@ async fn serve(
                     let _ = done.send(reload(&mut sources, options, &authority).await);
                 }
                 Request::Status(said) => drop(said.send(server.status())),
+                Request::Explain(name, rtype, from, said) => {
+                    let client = server.client();
+                    // Beside this loop: servers may be slow.
+                    tokio::spawn(async move {
+                        let explained = client.explain(&name, rtype, from).await;
+                        said.send(explained.map_err(Into::into))
+                    });
+                }
             },
             _ = save.tick() => save_cache(options, &resolver, clock).await,
             _ = hang_up.recv() => drop(reload(&mut sources, options, &authority).await),

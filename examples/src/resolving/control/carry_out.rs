@@ -26,8 +26,8 @@ impl Desk {
                 taken.map(|sets| json!({"injected": sets}).to_string()).map_err(Into::into)
             }
             Verb::Explain { name, rtype, client } => {
-                let explained = self.resolver.explain(now, &name.to_string(), *rtype, *client);
-                explained.map(|explained| explained.to_string()).map_err(Into::into)
+                let explain = |answer| Request::Explain(name.clone(), *rtype, *client, answer);
+                self.ask(explain).flatten().map(|explained| explained.to_string())
             }
             Verb::Reload => self
                 .ask(Request::Reload)

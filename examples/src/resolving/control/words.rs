@@ -48,7 +48,7 @@ pub(super) enum Verb {
         )]
         records: Vec<String>,
     },
-    /// Say which layer answers and what the cache holds
+    /// Say which layer answers, what the cache holds, whom it asks and how long that takes
     Explain {
         /// The name
         #[arg(value_name = "NAME")]

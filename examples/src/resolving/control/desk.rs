@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use dns_core::net::{Clock, Status};
+use dns_core::net::{Clock, ReplicationStatus, Status};
 use dns_core::{Explanation, Name, RecordType, Resolver};
 use tokio::sync::{mpsc, oneshot};
 
@@ -18,8 +18,10 @@ use super::words::Verb;
 pub(in crate::resolving) enum Request {
     /// Read files again.
     Reload(oneshot::Sender<Result<()>>),
+    /// Ask the primaries of this zone; false when there are none.
+    Refresh(Name, oneshot::Sender<bool>),
     /// Say what is going on.
-    Status(oneshot::Sender<Status>),
+    Status(oneshot::Sender<(Status, ReplicationStatus)>),
     /// Say who answers this address, and have others asked if that takes it.
     Explain(Name, RecordType, IpAddr, oneshot::Sender<Result<Explanation>>),
 }

@@ -35,7 +35,7 @@ pub struct Misses<T> {
     impatient: BinaryHeap<Reverse<(Duration, FlightId)>>,
     /// Questions that failed, and until when they are not asked again.
     failures: HashMap<Question, Duration>,
-    replies: VecDeque<(T, Vec<u8>)>,
+    replies: VecDeque<(T, Vec<u8>, Vec<Asked>)>,
     /// Where responses are written before their length is known.
     scratch: Box<[u8]>,
     ended: VecDeque<Ended>,
@@ -52,6 +52,8 @@ struct Waiter<T> {
     landed: Vec<(Question, Answer)>,
     stale: Option<Entry>,
     stale_at: Duration,
+    /// Who was asked for it, when somebody wants to know.
+    asked: Option<Vec<Asked>>,
 }
 
 impl<T> Misses<T> {
@@ -81,17 +83,32 @@ impl<T> Misses<T> {
         query: &[u8],
         transport: Transport,
     ) {
+        self.take(now, (to, client, transport), query, None);
+    }
+
+    /// The same for somebody who wants to know who was asked: [`poll_explained`](Self::poll_explained) says so.
+    pub fn explain(&mut self, now: Duration, to: T, client: IpAddr, query: &[u8]) {
+        self.take(now, (to, client, Transport::Stream), query, Some(Vec::new()));
+    }
+
+    fn take(
+        &mut self,
+        now: Duration,
+        (to, client, transport): (T, IpAddr, Transport),
+        query: &[u8],
+        asked: Option<Vec<Asked>>,
+    ) {
         self.stats.queries += 1;
         // Somebody else's flight may have brought the answer meanwhile.
         match self.resolver.serve_again(now, (client, transport), query, &mut self.scratch) {
             Served::Nothing => {}
             Served::Answer { len, .. } => {
                 self.stats.answered += 1;
-                self.reply(to, len);
+                self.reply(to, len, None);
             }
             Served::Ask => {
                 let view = self.resolver.view_of(client);
-                self.wait(now, view, Some((to, (client, transport))), query);
+                self.wait(now, view, Some((to, (client, transport))), query, asked);
             }
         }
     }
@@ -100,7 +117,7 @@ impl<T> Misses<T> {
     pub fn refresh(&mut self, now: Duration, client: IpAddr, query: &[u8]) {
         self.stats.prefetches += 1;
         let view = self.resolver.view_of(client);
-        self.wait(now, view, None, query);
+        self.wait(now, view, None, query, None);
     }
 
     fn wait(
@@ -109,13 +126,14 @@ impl<T> Misses<T> {
         view: View,
         client: Option<(T, (IpAddr, Transport))>,
         wire: &[u8],
+        asked: Option<Vec<Asked>>,
     ) {
         let Ok(query) = Query::parse(wire) else { return };
         let stale = self.resolver.expired(now, &query, view);
         let stale_at = now + self.config.client_timer;
         let outbound = self.resolver.outbound(now, &query, view);
         let waiter =
-            Waiter { client, query: wire.into(), view, landed: Vec::new(), stale, stale_at };
+            Waiter { client, query: wire.into(), view, landed: Vec::new(), stale, stale_at, asked };
         self.board(now, waiter, outbound.as_ref());
     }
 
@@ -161,6 +179,11 @@ impl<T> Misses<T> {
 
     /// The next response to send to a client.
     pub fn poll_reply(&mut self) -> Option<(T, Vec<u8>)> {
+        self.poll_explained().map(|(to, response, _)| (to, response))
+    }
+
+    /// The same, and every server that was asked for it, in order, when [`explain`](Self::explain) took the query.
+    pub fn poll_explained(&mut self) -> Option<(T, Vec<u8>, Vec<Asked>)> {
         self.replies.pop_front()
     }
 
@@ -232,13 +255,17 @@ impl<T> Misses<T> {
             self.stats.flights_failed += 1;
             self.remember_failure(now, &landed.question);
             let (why, trouble) = (reason(&landed.asked), Trouble::of(&landed.asked));
-            return waiting.into_iter().for_each(|waiter| self.give_up(now, waiter, why, trouble));
+            return waiting.into_iter().for_each(|mut waiter| {
+                waiter.note(&landed.asked);
+                self.give_up(now, waiter, why, trouble);
+            });
         };
         self.stats.flights_answered += 1;
         // One flight answers askers in all views and askers of aliases that lead there; each view and each
         // name has an entry of its own.
         let mut made: HashMap<(View, Vec<u8>, usize), Settled> = HashMap::new();
         for mut waiter in waiting {
+            waiter.note(&landed.asked);
             let Ok(query) = Query::parse(&waiter.query) else { continue };
             waiter.landed.push((landed.question.clone(), answer.clone()));
             let key = (waiter.view, query.name.to_ascii_lowercase(), waiter.landed.len());
@@ -259,7 +286,7 @@ impl<T> Misses<T> {
                         Settled::Ask(_) | Settled::Nothing => 0,
                     };
                     self.stats.answered += 1;
-                    self.reply(to, len);
+                    self.reply(to, len, waiter.asked);
                     continue;
                 }
             };
@@ -284,12 +311,13 @@ impl<T> Misses<T> {
             self.stats.failed += 1;
             self.resolver.write_failure(now, why, &query, via, out)
         };
-        self.reply(to, len);
+        self.reply(to, len, waiter.asked);
     }
 
     /// The front of the scratch space is the response to `to`.
-    fn reply(&mut self, to: T, len: usize) {
-        self.replies.push_back((to, self.scratch[..len].to_vec()));
+    fn reply(&mut self, to: T, len: usize, asked: Option<Vec<Asked>>) {
+        let response = self.scratch[..len].to_vec();
+        self.replies.push_back((to, response, asked.unwrap_or_default()));
     }
 
     fn remember_failure(&mut self, now: Duration, question: &Question) {
@@ -325,6 +353,14 @@ impl<T> Misses<T> {
     /// Clients waiting.
     pub fn waiting(&self) -> usize {
         self.waiters
+    }
+}
+
+impl<T> Waiter<T> {
+    fn note(&mut self, by: &[Asked]) {
+        if let Some(asked) = &mut self.asked {
+            asked.extend_from_slice(by);
+        }
     }
 }
 

@@ -91,8 +91,7 @@ pub struct Expired<'a> {
 ///     }
 /// }
 ///
-/// let mut config = MissConfig::default();
-/// config.stale = std::sync::Arc::new(WhileSilent);
+/// let config = MissConfig { stale: std::sync::Arc::new(WhileSilent), ..MissConfig::default() };
 /// ```
 pub trait StalePolicy: fmt::Debug + Send + Sync {
     /// Whether it is given; if not, the client waits on, and gets SERVFAIL in the end.

@@ -54,6 +54,15 @@ fn world() -> World {
 #[test]
 fn an_alias_of_ours_is_answered_with_what_others_say_of_its_target() {
     let mut world = world();
+    let why = |world: &World, name| {
+        world
+            .resolver
+            .explain(world.now, name, dns_core::RecordType::A, world::CLIENT)
+            .expect("a name")
+    };
+    let away = why(&world, "www.corp").leads_to.expect("others are asked");
+    assert_eq!(away, "cdn.example".parse().expect("a name"));
+    assert_eq!(why(&world, "host.corp").leads_to, None);
     let www = query("WwW.corp.", RecordType::A, &[]);
     for _ in 0..3 {
         let answer = world.ask(&www);

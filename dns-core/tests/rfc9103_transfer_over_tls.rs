@@ -27,8 +27,10 @@ fn origin() -> Name {
 }
 
 fn text(serial: u32) -> String {
-    let hosts: String =
-        (0..600).map(|i| format!("h{i} A 10.0.{}.{}\n", i / 256, i % 256)).collect();
+    let hosts: String = (0..600)
+        .map(|i| format!("h{i} A 10.0.{}.{}\n", i / 256, i % 256))
+        .collect::<Vec<_>>()
+        .concat();
     format!("$TTL 60\n@ SOA ns mail {serial} 1h 10m 1d 60\n@ NS ns\nns A 10.0.0.1\n{hosts}")
 }
 

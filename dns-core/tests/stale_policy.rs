@@ -36,8 +36,7 @@ fn failing(_: &Message, response: &mut Message) -> bool {
 
 /// What a client gets for both names once their answers have expired.
 fn after(policy: impl StalePolicy + 'static, outage: world::Says) -> [ResponseCode; 2] {
-    let mut config = MissConfig::default();
-    config.stale = Arc::new(policy);
+    let config = MissConfig { stale: Arc::new(policy), ..MissConfig::default() };
     let mut world = World::with_misses(Resolver::builder(), says, config);
     let [here, gone] =
         ["here.example.", "gone.example."].map(|name| query(name, RecordType::A, &[]));
@@ -63,7 +62,9 @@ fn rules_tell_denials_and_failures_apart() {
 
 /// Notes what it is asked, and gives nothing.
 #[derive(Debug, Default)]
-struct Noting(Arc<Mutex<Vec<(String, Kind, Trouble, Duration)>>>);
+struct Noting(Arc<Mutex<Vec<Noted>>>);
+
+type Noted = (String, Kind, Trouble, Duration);
 
 impl StalePolicy for Noting {
     fn gives(&self, expired: &Expired<'_>) -> bool {

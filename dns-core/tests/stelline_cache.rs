@@ -61,8 +61,7 @@ struct Player<'s> {
 impl<'s> Player<'s> {
     fn new(script: &'s Script) -> Player<'s> {
         let resolver = Resolver::builder().forwards().in_order().build();
-        let mut config = ForwardConfig::default();
-        config.mix_case = false;
+        let config = ForwardConfig { mix_case: false, ..ForwardConfig::default() };
         let mut number = 0;
         let random = move || {
             number += 1;
@@ -122,10 +121,8 @@ impl<'s> Player<'s> {
         let ranges = self.script.ranges.iter().filter(|range| {
             range.steps.contains(&self.step) && range.address == Some(UPSTREAM.into())
         });
-        let entry = ranges
-            .flat_map(|range| &range.entries)
-            .filter(|entry| matches(entry, &query))
-            .last()?;
+        let mut entries = ranges.flat_map(|range| &range.entries);
+        let entry = entries.rfind(|entry| matches(entry, &query))?;
         let mut question = entry.question.clone().expect("a question");
         question.0.owner = dns_core::Name::from_wire(query.name).expect("a name");
         Some(write(query.id, 0x8000 | header(entry), &question, &entry.sections, None))

@@ -21,7 +21,7 @@ const ZONE: &str = "$TTL 5m\n@ SOA ns mail 1 1d 2h 4w 5m\n@ NS ns\nns A 192.0.2.
 
 /// A resolver that asks another, and its socket.
 struct Site {
-    _back: Running,
+    back: Running,
     front: Running,
     socket: PathBuf,
     zone: PathBuf,
@@ -39,7 +39,7 @@ impl Site {
         let path = socket.to_str().expect("text");
         let args = ["--forward", &to, "--zone", &own, "--control", path];
         let front = Running::start(&[&args[..], more].concat());
-        Site { _back: back, front, socket, zone, folder }
+        Site { back, front, socket, zone, folder }
     }
 
     /// What `resolver control` prints.
@@ -108,8 +108,13 @@ fn answers_are_put_in_but_not_for_our_own_names() {
         explained.contains("put in from outside") && explained.contains("fresh"),
         "{explained}"
     );
-    let unasked = site.tell(&["explain", "near.example"]).expect("explained");
-    assert!(unasked.contains("unasked") && unasked.contains("others are asked"), "{unasked}");
+    let asked = site.tell(&["explain", "www.site.example"]).expect("explained");
+    let server = format!("{}: answered after", site.back.address);
+    assert!(asked.contains(&server) && asked.contains("192.0.2.80"), "{asked}");
+    let again = site.tell(&["explain", "www.site.example"]).expect("explained");
+    assert!(!again.contains(&server) && again.contains("cache: fresh"), "{again}");
+    let failed = site.tell(&["explain", "near.example"]).expect("explained");
+    assert!(failed.contains(": failed\n") && failed.contains(": failed after"), "{failed}");
     for (record, words) in [
         ("www.corp 60 A 192.0.2.66", "answered here only"),
         ("far.example 60 CNAME www.corp", "is an alias"),
@@ -148,7 +153,8 @@ fn the_socket_is_for_its_user_alone_and_takes_what_is_wrong_in_good_part() {
     let mut site = Site::start(&[]);
     let mode = std::fs::metadata(&site.socket).expect("a socket").permissions().mode();
     assert_eq!(mode & 0o777, 0o600);
-    for line in [&b"nonsense\n"[..], b"purge\n", b"\xff\xfe\n", b"\n", &[b'x'; 70_000], b""] {
+    let long = b"x".repeat(70_000);
+    for line in [&b"nonsense\n"[..], b"purge\n", b"\xff\xfe\n", b"\n", &long, b""] {
         let mut stream = UnixStream::connect(&site.socket).expect("connected");
         stream.set_read_timeout(Some(Duration::from_secs(8))).expect("a time-out");
         let _ = stream.write_all(line).and_then(|()| stream.shutdown(std::net::Shutdown::Write));

@@ -71,6 +71,9 @@ impl Asking {
                     Missed::Query { query, client, transport, to } => {
                         self.misses.handle_query(now, to, client, &query, transport);
                     }
+                    Missed::Explain { query, client, tell } => {
+                        self.misses.explain(now, ReplyTo::Explainer(tell), client, &query);
+                    }
                     Missed::Refresh { query, client } => self.misses.refresh(now, client, &query),
                     Missed::Servers(servers) => self.misses.set_upstreams(servers),
                     Missed::System(system) => self.follow(system),
@@ -105,8 +108,8 @@ impl Asking {
         status.note(now, &self.misses);
         drop(status);
         // Last, so that whoever is answered finds in the status how.
-        while let Some((to, response)) = self.misses.poll_reply() {
-            to.send(response);
+        while let Some((to, response, asked)) = self.misses.poll_explained() {
+            to.send(response, asked);
         }
     }
 }

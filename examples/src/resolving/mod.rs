@@ -19,7 +19,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use dns_core::net::{Authority, Clock, Replication, Server, ServerConfig, Sockets};
+use dns_core::net::{
+    Authority, Clock, Replication, ReplicationStatus, Server, ServerConfig, Sockets,
+};
 use dns_core::primary::Primary;
 use dns_core::{Resolver, Zone};
 use metrics_exporter_prometheus::PrometheusBuilder;
@@ -102,8 +104,7 @@ async fn serve(
                 if options.metrics.is_some() {
                     dns_core::metrics::publish(&resolver.stats());
                     dns_core::metrics::publish_status(&server.status());
-                    let transfers = replication.status().await;
-                    dns_core::metrics::publish_transfers(&transfers, &primary.sent());
+                    transfers(options, &replication, &primary).await;
                 }
                 if sources.have_changed(options) {
                     let _ = reload(&mut sources, options, &authority).await;
@@ -113,7 +114,26 @@ async fn serve(
                 Request::Reload(done) => {
                     let _ = done.send(reload(&mut sources, options, &authority).await);
                 }
-                Request::Status(said) => drop(said.send(server.status())),
+                Request::Refresh(zone, said) => {
+                    let replicas = transfers(options, &replication, &primary).await.replicas;
+                    let known = replicas.iter().any(|replica| replica.origin == zone);
+                    if known {
+                        authority.refresh(&zone).await;
+                    }
+                    let _ = said.send(known);
+                }
+                Request::Status(said) => {
+                    let transfers = transfers(options, &replication, &primary).await;
+                    let _ = said.send((server.status(), transfers));
+                }
+                Request::Explain(name, rtype, from, said) => {
+                    let client = server.client();
+                    // Beside this loop: servers may be slow.
+                    tokio::spawn(async move {
+                        let explained = client.explain(&name, rtype, from).await;
+                        said.send(explained.map_err(Into::into))
+                    });
+                }
             },
             _ = save.tick() => save_cache(options, &resolver, clock).await,
             _ = hang_up.recv() => drop(reload(&mut sources, options, &authority).await),
@@ -137,6 +157,19 @@ async fn reload(sources: &mut Sources, options: &Options, authority: &Authority)
         authority.tell(zone).await;
     }
     Ok(())
+}
+
+/// How transfers go. Durations are told once: whoever looks passes them on.
+async fn transfers(
+    options: &Options,
+    replication: &Replication,
+    primary: &Primary,
+) -> ReplicationStatus {
+    let status = replication.status().await;
+    if options.metrics.is_some() {
+        dns_core::metrics::publish_transfers(&status, &primary.sent());
+    }
+    status
 }
 
 /// The next request, when there is a socket for them.

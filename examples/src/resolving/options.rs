@@ -77,12 +77,9 @@ pub struct Options {
     /// Give expired answers for so long while fresh ones cannot be had; 0s: never
     #[arg(long, value_name = "TIME", default_value = "1d", value_parser = humantime::parse_duration)]
     pub max_stale: Duration,
-    /// Give no expired denials
-    #[arg(long)]
-    pub no_stale_denials: bool,
-    /// Give no expired answers when a server answers, and with a failure (SERVFAIL, REFUSED)
-    #[arg(long)]
-    pub no_stale_on_failure: bool,
+    /// Give no expired answer in these cases
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
+    pub no_stale: Vec<NoStale>,
     /// Keep the cache in this file from one run to the next
     #[arg(long, value_name = "FILE")]
     pub cache_file: Option<PathBuf>,
@@ -107,6 +104,17 @@ pub struct Options {
     /// Serve metrics for Prometheus here, at /metrics
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,
+}
+
+/// When no expired answer is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum NoStale {
+    /// It says that something is not there
+    Denials,
+    /// A server answers, and with a failure (SERVFAIL, REFUSED)
+    Failures,
+    /// Servers are slow and have not failed yet
+    Slow,
 }
 
 /// A zone and where it is read from.
@@ -186,9 +194,9 @@ impl Options {
         let mut config = ServerConfig::default();
         config.forward.queries_per_second = self.forward_rate;
         config.miss.stale = Arc::new(StaleRules {
-            denials: !self.no_stale_denials,
-            on_failure: !self.no_stale_on_failure,
-            ..StaleRules::default()
+            denials: !self.no_stale.contains(&NoStale::Denials),
+            on_failure: !self.no_stale.contains(&NoStale::Failures),
+            when_slow: !self.no_stale.contains(&NoStale::Slow),
         });
         config.listen.clone_from(&self.listen);
         config.threads = usize::from(self.threads);

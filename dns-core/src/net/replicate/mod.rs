@@ -172,6 +172,11 @@ impl Authority {
         let _ = self.commands.send(Command::Tell(zone)).await;
     }
 
+    /// Asks the primaries of the replica at `origin` at once, as a notice would have it.
+    pub async fn refresh(&self, origin: &Name) {
+        let _ = self.commands.send(Command::Notice(origin.clone())).await;
+    }
+
     /// One more replica; in the place of the one with its origin.
     pub async fn add(&self, replica: Replica) {
         let _ = self.commands.send(Command::Add(Box::new(replica))).await;

@@ -3,10 +3,10 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, bail};
 use dns_core::Resolver;
 use dns_core::cache::Cached;
-use dns_core::net::Status;
+use dns_core::net::{ReplicationStatus, Status};
 use serde_json::{Value, json};
 use tokio::sync::oneshot;
 
@@ -26,15 +26,23 @@ impl Desk {
                 taken.map(|sets| json!({"injected": sets}).to_string()).map_err(Into::into)
             }
             Verb::Explain { name, rtype, client } => {
-                let explained = self.resolver.explain(now, &name.to_string(), *rtype, *client);
-                explained.map(|explained| explained.to_string()).map_err(Into::into)
+                let explain = |answer| Request::Explain(name.clone(), *rtype, *client, answer);
+                self.ask(explain).flatten().map(|explained| explained.to_string())
             }
             Verb::Reload => self
                 .ask(Request::Reload)
                 .flatten()
                 .map(|()| json!({"zones": self.resolver.zones().len()}).to_string()),
+            Verb::Refresh { zone } => {
+                let asked = self.ask(|answer| Request::Refresh(zone.clone(), answer));
+                asked.and_then(|asked| match asked {
+                    true => Ok(json!({"asked": zone.to_string()}).to_string()),
+                    false => bail!("{zone} is no zone that other servers send"),
+                })
+            }
             Verb::Stats => {
-                self.ask(Request::Status).map(|status| stats(&self.resolver, &status).to_string())
+                let stats = |(status, transfers)| stats(&self.resolver, &status, &transfers);
+                self.ask(Request::Status).map(|status| stats(status).to_string())
             }
         };
         match done {
@@ -91,7 +99,7 @@ fn lines(records: &str) -> String {
         quoted ^= c == '"';
         c == ';' && !quoted
     });
-    apart.map(|record| format!("{}\n", record.trim())).collect()
+    apart.map(str::trim).collect::<Vec<_>>().join("\n")
 }
 
 fn object(now: Duration, cached: &Cached) -> Value {
@@ -123,7 +131,7 @@ fn object(now: Duration, cached: &Cached) -> Value {
     })
 }
 
-fn stats(resolver: &Resolver, status: &Status) -> Value {
+fn stats(resolver: &Resolver, status: &Status, transfers: &ReplicationStatus) -> Value {
     let (stats, misses) = (resolver.stats(), &status.misses);
     let upstreams: Vec<Value> = status
         .upstreams
@@ -133,6 +141,17 @@ fn stats(resolver: &Resolver, status: &Status) -> Value {
                 "server": upstream.to_string(),
                 "availability": availability.label(),
                 "rtt": rtt.map(|rtt| rtt.as_secs_f64()),
+            })
+        })
+        .collect();
+    let replicas: Vec<Value> = transfers
+        .replicas
+        .iter()
+        .map(|replica| {
+            json!({
+                "zone": replica.origin.to_string(),
+                "serial": replica.serial,
+                "expires_in": replica.expires_in.map(|left| left.as_secs_f64()),
             })
         })
         .collect();
@@ -160,5 +179,7 @@ fn stats(resolver: &Resolver, status: &Status) -> Value {
         },
         "zones": resolver.zones().len(),
         "upstreams": upstreams,
+        "transfers": transfers.attempts,
+        "replicas": replicas,
     })
 }

@@ -2,12 +2,13 @@
 //! cached answer holds nobody up.
 
 use std::io::{self, BufRead as _, BufReader, BufWriter, Read as _, Write as _};
+use std::net::IpAddr;
 use std::os::unix::net::{UnixListener, UnixStream};
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use dns_core::Resolver;
-use dns_core::net::{Clock, Status};
+use dns_core::net::{Clock, ReplicationStatus, Status};
+use dns_core::{Explanation, Name, RecordType, Resolver};
 use tokio::sync::{mpsc, oneshot};
 
 use super::words::Verb;
@@ -17,8 +18,12 @@ use super::words::Verb;
 pub(in crate::resolving) enum Request {
     /// Read files again.
     Reload(oneshot::Sender<Result<()>>),
+    /// Ask the primaries of this zone; false when there are none.
+    Refresh(Name, oneshot::Sender<bool>),
     /// Say what is going on.
-    Status(oneshot::Sender<Status>),
+    Status(oneshot::Sender<(Status, ReplicationStatus)>),
+    /// Say who answers this address, and have others asked if that takes it.
+    Explain(Name, RecordType, IpAddr, oneshot::Sender<Result<Explanation>>),
 }
 
 /// Whoever carries requests out.

@@ -48,7 +48,7 @@ pub(super) enum Verb {
         )]
         records: Vec<String>,
     },
-    /// Say which layer answers and what the cache holds
+    /// Say which layer answers, what the cache holds, whom it asks and how long that takes
     Explain {
         /// The name
         #[arg(value_name = "NAME")]
@@ -62,6 +62,12 @@ pub(super) enum Verb {
     },
     /// Read zones, hosts and overlay again, as SIGHUP does, and say whether they were taken
     Reload,
+    /// Ask the primaries of a zone that other servers send for a newer one
+    Refresh {
+        /// Where the zone begins
+        #[arg(value_name = "ZONE")]
+        zone: Name,
+    },
     /// Show counts since the start, and the servers that are asked, as one JSON object
     Stats,
 }
@@ -121,6 +127,7 @@ impl fmt::Display for Verb {
                 write!(f, "explain {name} {rtype} --client {client}")
             }
             Verb::Reload => f.write_str("reload"),
+            Verb::Refresh { zone } => write!(f, "refresh {zone}"),
             Verb::Stats => f.write_str("stats"),
         }
     }
@@ -140,6 +147,7 @@ mod tests {
             "inject x.example. 300 TXT \"two  spaces\"; y.example. 1 A 192.0.2.1",
             "explain example. MX --client 192.0.2.7",
             "reload",
+            "refresh corp.",
             "stats",
         ] {
             let verb = Verb::read(line).expect(line);

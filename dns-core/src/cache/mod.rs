@@ -282,6 +282,6 @@ fn write(part: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
 
 /// The smallest shard worth a lock.
 const LEAST_BYTES: usize = 64 << 10;
-/// What an entry costs beside its own block: the slot (40) and the table's share (9), both doubled at worst by
-/// growth, and the allocator's of one block (16). `tests/hit_allocations.rs` compares it with the truth.
+/// What an entry costs beside its own block: the slot (32) and the table's share (9), both doubled at worst by
+/// growth, and the allocator's of one block (16), rounded. `tests/hit_allocations.rs` compares it with the truth.
 const ENTRY_BYTES: usize = 100;

@@ -183,7 +183,7 @@ impl Cache {
         lifetime: Lifetime,
     ) -> Entry {
         let entry = Entry::new(now, key, answer, source, lifetime);
-        if entry.is_under(key) {
+        if entry.is_of(key) {
             self.insert_entry(now, entry.clone());
         }
         entry

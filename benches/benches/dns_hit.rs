@@ -19,7 +19,8 @@ use popkit_benches::memory::resident_bytes;
 const NOW: Duration = Duration::from_secs(1_790_000_000);
 const CLIENT: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const ROUNDS: usize = 15;
-const HITS: usize = 100_000;
+/// Long enough that two threads really meet.
+const HITS: usize = 1_000_000;
 
 /// The hit that is one below [`NAMES`] in the order of asking.
 type Candidate<'c> = (&'static str, usize, Box<dyn Fn(usize) -> usize + Sync + 'c>);

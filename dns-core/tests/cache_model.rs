@@ -246,3 +246,24 @@ fn purging_a_suffix_takes_what_is_below_it_in_every_view() {
     assert_eq!(cache.clear(), 2);
     assert_eq!(cache.stats().bytes, 0);
 }
+
+#[test]
+fn the_lookups_of_all_threads_are_counted() {
+    let cache = Cache::new(CacheConfig::default());
+    let lifetime = Lifetime::Ages { fresh: Ttl::HOUR, stale: Ttl::HOUR };
+    let (known, unknown) = (owner("here.example"), owner("nowhere.example"));
+    let answer = answer(&addresses("here.example.", 300, 1));
+    cache.insert(Duration::ZERO, &key(&known), answer, Source::Injected, lifetime);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..1_000 {
+                    cache.lookup(Duration::ZERO, &key(&known));
+                    cache.lookup(Duration::ZERO, &key(&unknown));
+                }
+            });
+        }
+    });
+    let stats = cache.stats();
+    assert_eq!((stats.hits, stats.stale, stats.misses), (4_000, 0, 4_000));
+}

@@ -111,7 +111,7 @@ impl Mark {
         self.slot.load(Ordering::Relaxed)
     }
 
-    /// The entry lies in `slot` from now on, and nobody has asked for it there.
+    /// The entry lies in `slot` from now on.
     pub(super) fn place(&self, slot: u32) {
         self.slot.store(slot, Ordering::Relaxed);
     }
@@ -158,7 +158,7 @@ impl Entry {
 
     /// Whether it is kept under `key`.
     #[inline]
-    pub(super) fn is_under(&self, key: &Key<'_>) -> bool {
+    pub(super) fn is_of(&self, key: &Key<'_>) -> bool {
         let head = self.head();
         head.key == key.fixed() && is_folded(key.name, self.name())
     }

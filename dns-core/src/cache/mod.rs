@@ -11,11 +11,12 @@ mod shard;
 mod snapshot;
 
 use std::hash::BuildHasher;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
 
 use ahash::RandomState;
+use crossbeam_utils::sync::{ShardedLock, ShardedLockReadGuard, ShardedLockWriteGuard};
 use thread_local::ThreadLocal;
 
 pub use entry::{Entry, Lifetime, Source};
@@ -95,7 +96,8 @@ pub struct CacheStats {
 /// The cache. `Sync`; readers share a lock, only changes exclude.
 #[derive(Debug)]
 pub struct Cache {
-    shards: Box<[RwLock<Shard>]>,
+    /// Readers lock a word of their own thread's: none waits for another's cache line.
+    shards: Box<[ShardedLock<Shard>]>,
     lookups: ThreadLocal<Lookups>,
     hasher: RandomState,
     config: CacheConfig,
@@ -120,7 +122,7 @@ impl Cache {
     pub fn new(config: CacheConfig) -> Cache {
         let max_bytes = config.max_bytes.max(LEAST_BYTES);
         let count = config.shards.clamp(1, max_bytes / LEAST_BYTES);
-        let shards = (0..count).map(|_| RwLock::new(Shard::new(max_bytes / count))).collect();
+        let shards = (0..count).map(|_| ShardedLock::new(Shard::new(max_bytes / count))).collect();
         Cache { shards, lookups: ThreadLocal::new(), hasher: keyed(), config }
     }
 
@@ -181,7 +183,7 @@ impl Cache {
         lifetime: Lifetime,
     ) -> Entry {
         let entry = Entry::new(now, key, answer, source, lifetime);
-        if entry.is_under(key) {
+        if entry.is_of(key) {
             self.insert_entry(now, entry.clone());
         }
         entry
@@ -246,7 +248,7 @@ impl Cache {
 
     /// The hash is keyed at random, so that nobody can choose names that fall together.
     #[inline]
-    fn part(&self, key: &Key<'_>) -> (u64, &RwLock<Shard>) {
+    fn part(&self, key: &Key<'_>) -> (u64, &ShardedLock<Shard>) {
         let hash = self.hasher.hash_one(key);
         // The table uses the lower bits and the top seven; take others, without a division.
         let at = u64::from((hash >> 16) as u32) * self.shards.len() as u64;
@@ -272,16 +274,16 @@ impl Hit {
 }
 
 // A panic under the lock leaves a shard whole enough to read: no step over peer data panics inside.
-fn read(part: &RwLock<Shard>) -> RwLockReadGuard<'_, Shard> {
+fn read(part: &ShardedLock<Shard>) -> ShardedLockReadGuard<'_, Shard> {
     part.read().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn write(part: &RwLock<Shard>) -> RwLockWriteGuard<'_, Shard> {
+fn write(part: &ShardedLock<Shard>) -> ShardedLockWriteGuard<'_, Shard> {
     part.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The smallest shard worth a lock.
 const LEAST_BYTES: usize = 64 << 10;
-/// What an entry costs beside its own block: the slot (40) and the table's share (9), both doubled at worst by
-/// growth, and the allocator's of one block (16). `tests/hit_allocations.rs` compares it with the truth.
+/// What an entry costs beside its own block: the slot (32) and the table's share (9), both doubled at worst by
+/// growth, and the allocator's of one block (16), rounded. `tests/hit_allocations.rs` compares it with the truth.
 const ENTRY_BYTES: usize = 100;

@@ -47,13 +47,13 @@ impl Shard {
     }
 
     pub(super) fn find(&self, hash: u64, key: &Key<'_>) -> Option<&Entry> {
-        self.table.find(hash, |entry| entry.is_under(key))
+        self.table.find(hash, |entry| entry.is_of(key))
     }
 
     /// Puts an entry in, in the place of one under the same key; then lets others go until all fits.
     pub(super) fn insert(&mut self, now: Duration, hash: u64, entry: Entry, weight: u32) {
         let key = entry.key();
-        let known = self.table.find_mut(hash, |known| known.is_under(&key));
+        let known = self.table.find_mut(hash, |known| known.is_of(&key));
         if weight as usize > self.max_bytes {
             // Larger than the shard: only what it would have replaced must go.
             if let Some(index) = known.map(|known| known.mark().slot()) {

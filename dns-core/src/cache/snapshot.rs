@@ -85,7 +85,7 @@ impl Cache {
         // A clock that went back makes nothing younger than new.
         let inserted = saved.inserted.min(now);
         let entry = Entry::new(inserted, &saved.key, answer, saved.source, lifetime);
-        if entry.freshness(now) == Freshness::Dead || !entry.is_under(&saved.key) {
+        if entry.freshness(now) == Freshness::Dead || !entry.is_of(&saved.key) {
             return false;
         }
         self.insert_entry(now, entry);

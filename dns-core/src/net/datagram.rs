@@ -60,6 +60,14 @@ struct Sender<A> {
     len: usize,
 }
 
+/// Room for a query and for its answer. They do not lie a multiple of 4,096 octets apart, nor does one
+/// exchange from the next: what is read and written together would share a few places of the nearest cache.
+#[derive(Clone)]
+struct Exchange {
+    query: [u8; LARGEST + APART],
+    answer: [u8; LARGEST],
+}
+
 impl DatagramLoop {
     /// Serves until told to stop; the socket's receive time-out says how soon that is noticed.
     pub(super) fn run(self) -> io::Result<()> {
@@ -70,8 +78,8 @@ impl DatagramLoop {
     }
 
     fn run_in<A: Address>(self) -> io::Result<()> {
-        let mut queries = vec![[0; LARGEST]; BATCH];
-        let mut answers = vec![[0; LARGEST]; BATCH];
+        let mut exchanges =
+            vec![Exchange { query: [0; LARGEST + APART], answer: [0; LARGEST] }; BATCH];
         let mut lengths = [0; BATCH];
         let mut senders: [Option<Sender<A>>; BATCH] = [None; BATCH];
         let space = self.wildcard.then(|| nix::cmsg_space!(libc::in6_pktinfo));
@@ -80,9 +88,9 @@ impl DatagramLoop {
         let mut busy = false;
         while !self.stop.load(Ordering::Relaxed) {
             let received = if busy {
-                self.receive::<A, BATCH>(&mut incoming, &mut queries, &mut senders)
+                self.receive::<A, BATCH>(&mut incoming, &mut exchanges, &mut senders)
             } else {
-                self.receive::<A, FEW>(&mut incoming, &mut queries, &mut senders)
+                self.receive::<A, FEW>(&mut incoming, &mut exchanges, &mut senders)
             };
             let count = match received {
                 Ok(count) => count,
@@ -94,13 +102,19 @@ impl DatagramLoop {
             for index in 0..count {
                 lengths[index] = match &senders[index] {
                     Some(sender) => {
-                        let query = &queries[index][..sender.len];
-                        self.answer(now, query, sender, &mut answers[index])
+                        let Exchange { query, answer } = &mut exchanges[index];
+                        self.answer(now, &query[..sender.len], sender, answer)
                     }
                     None => 0,
                 };
             }
-            self.send(&mut outgoing, &answers, &lengths[..count], &senders);
+            let lengths = &lengths[..count];
+            match count {
+                1 => self.send_each(&exchanges, lengths, &senders),
+                _ if self.wildcard => self.send_each(&exchanges, lengths, &senders),
+                ..=FEW => self.send::<A, FEW>(&mut outgoing, &exchanges, lengths, &senders),
+                _ => self.send::<A, BATCH>(&mut outgoing, &exchanges, lengths, &senders),
+            }
         }
         Ok(())
     }
@@ -137,12 +151,13 @@ impl DatagramLoop {
     fn receive<A: Address, const N: usize>(
         &self,
         headers: &mut MultiHeaders<A>,
-        queries: &mut [[u8; LARGEST]],
+        exchanges: &mut [Exchange],
         senders: &mut [Option<Sender<A>>; BATCH],
     ) -> Result<usize, Errno> {
-        let mut queries = queries.iter_mut();
+        let mut exchanges = exchanges.iter_mut();
         let mut slices: [[IoSliceMut<'_>; 1]; N] = std::array::from_fn(|_| {
-            [IoSliceMut::new(queries.next().expect("there are as many buffers as slices"))]
+            let exchange = exchanges.next().expect("there are as many buffers as slices");
+            [IoSliceMut::new(&mut exchange.query[..LARGEST])]
         });
         // The first is waited for; whatever lies there besides comes along.
         let flags = MsgFlags::MSG_WAITFORONE;
@@ -159,38 +174,43 @@ impl DatagramLoop {
         Ok(count)
     }
 
-    /// Sends what there is to send. Where it does not fit the socket's buffer the client asks again.
-    fn send<A: Address>(
+    /// Sends what there is to send, one by one. Where it does not fit the socket's buffer the client asks again.
+    fn send_each<A: Address>(
         &self,
-        headers: &mut MultiHeaders<A>,
-        answers: &[[u8; LARGEST]],
+        exchanges: &[Exchange],
         lengths: &[usize],
         senders: &[Option<Sender<A>>; BATCH],
     ) {
         let fd = self.socket.as_raw_fd();
-        if self.wildcard || lengths.len() == 1 {
-            for ((answer, &len), sender) in answers.iter().zip(lengths).zip(senders) {
-                let Some(sender) = sender.filter(|_| len > 0) else { continue };
-                let _ = match sender.local {
-                    None => sendto(fd, &answer[..len], &sender.address, MsgFlags::MSG_DONTWAIT),
-                    from => {
-                        let to = sender.address.socket_address();
-                        send_one(&self.socket, to, from, &answer[..len])
-                    }
-                };
-            }
-            return;
+        for ((exchange, &len), sender) in exchanges.iter().zip(lengths).zip(senders) {
+            let Some(sender) = sender.filter(|_| len > 0) else { continue };
+            let (answer, to) = (&exchange.answer[..len], &sender.address);
+            let _ = match sender.local {
+                None => sendto(fd, answer, to, MsgFlags::MSG_DONTWAIT),
+                from => send_one(&self.socket, to.socket_address(), from, answer),
+            };
         }
-        let mut slices = [[IoSlice::new(&[])]; BATCH];
-        let mut addresses = [None; BATCH];
+    }
+
+    /// The same with as few system calls as will do.
+    fn send<A: Address, const N: usize>(
+        &self,
+        headers: &mut MultiHeaders<A>,
+        exchanges: &[Exchange],
+        lengths: &[usize],
+        senders: &[Option<Sender<A>>; BATCH],
+    ) {
+        let mut slices = [[IoSlice::new(&[])]; N];
+        let mut addresses = [None; N];
         let mut count = 0;
-        for ((answer, &len), sender) in answers.iter().zip(lengths).zip(senders) {
+        for ((exchange, &len), sender) in exchanges.iter().zip(lengths).zip(senders) {
             if let Some(sender) = sender.filter(|_| len > 0) {
-                slices[count] = [IoSlice::new(&answer[..len])];
+                slices[count] = [IoSlice::new(&exchange.answer[..len])];
                 addresses[count] = Some(sender.address);
                 count += 1;
             }
         }
+        let fd = self.socket.as_raw_fd();
         let mut done = 0;
         while done < count {
             let (slices, addresses) = (&slices[done..count], &addresses[done..count]);
@@ -269,3 +289,5 @@ const BATCH: usize = 64;
 const FEW: usize = 8;
 /// The largest query taken and answer given over UDP.
 const LARGEST: usize = 4096;
+/// Five cache lines: with an odd number of them all places get their turn.
+const APART: usize = 5 * 64;

@@ -189,7 +189,7 @@ impl Shared {
     }
 
     /// Nearly every query there is: its answer lies in the cache, and is written from there without being taken
-    /// out. Whatever is cached was allowed to be asked, so nothing else has to be looked at.
+    /// out. `None` for all others, of which nothing is counted yet.
     #[inline]
     fn serve_fresh(
         &self,
@@ -199,6 +199,9 @@ impl Shared {
         envelope: &mut Envelope,
         out: &mut [u8],
     ) -> Option<(usize, bool)> {
+        if screen_question(query).is_some() {
+            return None;
+        }
         self.cache.fresh(now, &Key::new(query, asker.view), |entry| {
             let prefetch = self.forwards && entry.claims_prefetch(now);
             (self.give(now, query, asker, envelope, entry, out), prefetch)

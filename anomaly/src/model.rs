@@ -151,6 +151,9 @@ impl Model {
         let said = rhythm.observe(at, phase, from_anchor, forecast.season, forecast.scale)?;
         rhythm.restart();
         profile.relearn(self.wall.local(at));
+        if let Some(found) = &mut self.discovery {
+            found.let_go();
+        }
         Some(said)
     }
 
@@ -210,7 +213,8 @@ impl Model {
         if self.discovery.as_deref().is_some_and(Hierarchy::is_first_wanted) {
             self.discover(at, value);
         } else if let Some(profile) = &mut self.profile {
-            let begins = profile.learn(self.wall.local(at), value, innovation);
+            let held = self.discovery.as_deref().is_some_and(Hierarchy::holds_the_first);
+            let begins = !held && profile.learn(self.wall.local(at), value, innovation);
             if self.learn_more(at, value, Some(innovation)) || begins {
                 // From here on the season speaks for its part; the trend keeps the rest.
                 let level = self.trend.level() + season - self.season(at).0;

@@ -46,7 +46,7 @@ fn days_of_the_week_are_foretold_unasked() {
         let (error, alarms) = errors(found(), seed);
         let (of_week, alarms_of_week) = errors(Config::default().season(Season::week()), seed);
         let (of_day, alarms_of_day) = errors(Config::default().season(Season::day()), seed);
-        assert!(error < 0.7 * of_day && error < 1.8 * of_week, "{error} {of_week} {of_day}");
+        assert!(error < 0.5 * of_day && error < 1.4 * of_week, "{error} {of_week} {of_day}");
         assert!(alarms <= 2 * 2 && alarms < alarms_of_day, "{alarms} {alarms_of_day}");
         println!(
             "error {error:.2} found, {of_week:.2} week given, {of_day:.2} day given; \

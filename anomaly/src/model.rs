@@ -207,6 +207,7 @@ impl Model {
             flat.learn(gain(1.0, FLAT_MEMORY).max(youth));
         }
         self.gather(at, expected + clipped, innovation, season);
+        self.gather_more(at, Self::near(value, forecast), Some(innovation), season);
     }
 
     fn gather(&mut self, at: UnixNanos, value: f64, innovation: f64, season: f64) {
@@ -214,8 +215,7 @@ impl Model {
             self.discover(at, value);
         } else if let Some(profile) = &mut self.profile {
             let held = self.discovery.as_deref().is_some_and(Hierarchy::holds_the_first);
-            let begins = !held && profile.learn(self.wall.local(at), value, innovation);
-            if self.learn_more(at, value, Some(innovation)) || begins {
+            if !held && profile.learn(self.wall.local(at), value, innovation) {
                 // From here on the season speaks for its part; the trend keeps the rest.
                 let level = self.trend.level() + season - self.season(at).0;
                 self.trend.settle(level);
@@ -223,22 +223,27 @@ impl Model {
         }
     }
 
-    /// Teaches the seasons over the first one, once that takes part. True when another does from
-    /// now on.
-    fn learn_more(&mut self, at: UnixNanos, value: f64, innovation: Option<f64>) -> bool {
-        let (Some(found), Some(profile)) = (&mut self.discovery, &self.profile) else {
-            return false;
-        };
+    /// A value with the worst of an outlier taken off, for who does not know what to expect yet.
+    fn near(value: f64, forecast: &Forecast) -> f64 {
+        let far = BEYOND * forecast.scale;
+        value.clamp(forecast.expected - far, forecast.expected + far)
+    }
+
+    /// Teaches the seasons over the first one, once that takes part. `season` is what all of them
+    /// were before.
+    fn gather_more(&mut self, at: UnixNanos, value: f64, innovation: Option<f64>, season: f64) {
+        let (Some(found), Some(profile)) = (&mut self.discovery, &self.profile) else { return };
         if profile.is_gathering() {
-            return false;
+            return;
         }
         let local = self.wall.local(at);
         let left = value - profile.offset(local).0;
-        let begins = found.learn(local, left, innovation, self.cadence.spacing());
-        if let Some(rhythm) = self.rhythm.as_mut().filter(|_| begins) {
-            rhythm.restart();
+        if found.learn(local, left, innovation, self.cadence.spacing()) {
+            if let Some(rhythm) = &mut self.rhythm {
+                rhythm.restart();
+            }
+            self.trend.settle(self.trend.level() + season - self.season(at).0);
         }
-        begins
     }
 
     /// Looks for a season; one that is found is learned from here on.
@@ -271,11 +276,7 @@ impl Model {
         if first || self.profile.as_deref().is_some_and(Profile::is_gathering) {
             self.gather(at, value, 0.0, forecast.season);
         } else if self.discovery.as_deref().is_some_and(Hierarchy::is_learning) {
-            let near = value.clamp(forecast.expected - far, forecast.expected + far);
-            if self.learn_more(at, near, None) {
-                let level = self.trend.level() + forecast.season - self.season(at).0;
-                self.trend.settle(level);
-            }
+            self.gather_more(at, Self::near(value, forecast), None, forecast.season);
         }
         self.suspect = 0.0;
         let detour = value - forecast.expected + forecast.carried;
@@ -343,5 +344,7 @@ pub(crate) const MOST_Z: f64 = 1e9;
 const CLIP: f64 = 2.0;
 /// What a strange value leaves behind counts that many scales at most.
 const FARTHEST: f64 = 16.0;
+/// So many scales away is where a level that is learned anew may be.
+const BEYOND: f64 = 64.0;
 /// Half-life, in values, of how often a series repeats itself.
 const FLAT_MEMORY: f64 = 2048.0;

@@ -82,7 +82,7 @@ impl Config {
     }
 
     /// Looks for seasons of up to so long in the series itself (no; ignored when one is given).
-    /// Found is what returns at least half: a period of the clock when one is within 3 %, else as
+    /// Found is what returns at least half: a period of the clock when one is within 6 %, else as
     /// exact as a piece of a 512th of what was seen. It takes about three periods, and once
     /// found is learned like one that was given, in 96 pieces.
     ///

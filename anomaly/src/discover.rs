@@ -195,7 +195,7 @@ const LAGS_AT_ONCE: u32 = 16;
 const PARTED: f64 = 0.2;
 /// A return as high as that is a season.
 const FOUND: f64 = 0.5;
-const NEAR: f64 = 0.03;
+const NEAR: f64 = 0.06;
 
 #[cfg(test)]
 mod tests {

@@ -19,6 +19,7 @@ pub(crate) struct Hierarchy {
     search: Option<Box<Discovery>>,
     week: Place,
     other: Place,
+    holds: bool,
 }
 
 /// Room for a season.
@@ -35,7 +36,7 @@ impl Hierarchy {
     /// Looks for periods up to so long. Allocates.
     pub(crate) fn new(longest: Duration) -> Self {
         let search = Some(Box::new(Discovery::new(longest)));
-        Self { longest, first: None, search, week: Place::Free, other: Place::Free }
+        Self { longest, first: None, search, week: Place::Free, other: Place::Free, holds: false }
     }
 
     /// Whether the first season is still looked for.
@@ -68,6 +69,17 @@ impl Hierarchy {
         self.first.is_some() && (self.search.is_some() || self.layers().any(Layer::is_on_trial))
     }
 
+    /// Whether the first season is to stay as it is, so that what it leaves is the same in both
+    /// weeks that tell whether there is one.
+    pub(crate) fn holds_the_first(&self) -> bool {
+        self.holds
+    }
+
+    /// The first season must be learned anew.
+    pub(crate) fn let_go(&mut self) {
+        self.holds = false;
+    }
+
     /// What the seasons that take part add to the first, at an instant of local time, and how far
     /// apart their slots are there.
     pub(crate) fn offset(&self, at: UnixNanos) -> (f64, f64) {
@@ -96,6 +108,7 @@ impl Hierarchy {
                 Some(false) => *place = Place::Refused,
             }
         }
+        self.holds &= matches!(&self.week, Place::Taken(layer) if layer.is_untried());
         begins
     }
 
@@ -105,6 +118,7 @@ impl Hierarchy {
             || self.layers().any(|layer| !layer.is_on_trial() && day(layer.period()));
         if matches!(self.week, Place::Free) && daily && WEEK <= self.longest {
             self.week = Place::Taken(Box::new(Layer::new(WEEK, WEEK_SLOTS)));
+            self.holds = true;
         }
         let Some(search) = &mut self.search else { return };
         let found = search.observe(at, left, spacing);

@@ -97,6 +97,11 @@ impl Layer {
         self.trial.is_some()
     }
 
+    /// Whether it was not judged yet.
+    pub(crate) fn is_untried(&self) -> bool {
+        self.trial.as_ref().is_some_and(|trial| trial.judged == 0)
+    }
+
     /// Its part at an instant of local time, and how far apart its slots are there; nothing while
     /// on trial.
     pub(crate) fn offset(&self, at: UnixNanos) -> (f64, f64) {

@@ -237,6 +237,9 @@ impl Model {
             rhythm.observe(at, forecast.phase, from_anchor, forecast.season, forecast.scale)?;
         rhythm.restart();
         profile.relearn(self.wall.local(at));
+        if let Some(found) = &mut self.discovery {
+            found.let_go();
+        }
         Some(said)
     }
 
@@ -294,14 +297,15 @@ impl Model {
             flat.learn(if FLAT_GAIN > youth { FLAT_GAIN } else { youth });
         }
         self.gather(at, phase, expected + clipped, innovation, season);
+        self.gather_more(at, phase, Self::near(value, forecast), Some(innovation), season);
     }
 
     fn gather(&mut self, at: UnixNanos, phase: f64, value: f64, innovation: f64, season: f64) {
         if self.discovery.as_deref().is_some_and(Hierarchy::is_first_wanted) {
             self.discover(at, value);
         } else if let Some(profile) = &mut self.profile {
-            let begins = profile.learn(self.wall.local(at), phase, value, innovation);
-            if self.learn_more(at, phase, value, Some(innovation)) || begins {
+            let held = self.discovery.as_deref().is_some_and(Hierarchy::holds_the_first);
+            if !held && profile.learn(self.wall.local(at), phase, value, innovation) {
                 // From here on the season speaks for its part; the trend keeps the rest.
                 let level = self.trend.level() + season - self.season(at).1;
                 self.trend.settle(level);
@@ -309,28 +313,34 @@ impl Model {
         }
     }
 
-    /// Teaches the seasons over the first one, once that takes part. True when another does from
-    /// now on.
-    fn learn_more(
+    /// A value with the worst of an outlier taken off, for who does not know what to expect yet.
+    fn near(value: f64, forecast: &Forecast) -> f64 {
+        let far = BEYOND * forecast.scale;
+        value.clamp(forecast.expected - far, forecast.expected + far)
+    }
+
+    /// Teaches the seasons over the first one, once that takes part. `season` is what all of them
+    /// were before.
+    fn gather_more(
         &mut self,
         at: UnixNanos,
         phase: f64,
         value: f64,
         innovation: Option<f64>,
-    ) -> bool {
-        let (Some(found), Some(profile)) = (&mut self.discovery, &self.profile) else {
-            return false;
-        };
+        season: f64,
+    ) {
+        let (Some(found), Some(profile)) = (&mut self.discovery, &self.profile) else { return };
         if profile.is_gathering() {
-            return false;
+            return;
         }
         let local = self.wall.local(at);
         let left = value - profile.offset(phase).0;
-        let begins = found.learn(local, left, innovation, self.cadence.spacing());
-        if let Some(rhythm) = self.rhythm.as_mut().filter(|_| begins) {
-            rhythm.restart();
+        if found.learn(local, left, innovation, self.cadence.spacing()) {
+            if let Some(rhythm) = &mut self.rhythm {
+                rhythm.restart();
+            }
+            self.trend.settle(self.trend.level() + season - self.season(at).1);
         }
-        begins
     }
 
     /// Looks for a season; one that is found is learned from here on.
@@ -364,11 +374,7 @@ impl Model {
         if first || self.profile.as_deref().is_some_and(Profile::is_gathering) {
             self.gather(at, phase, value, 0.0, forecast.season);
         } else if self.discovery.as_deref().is_some_and(Hierarchy::is_learning) {
-            let near = value.clamp(forecast.expected - far, forecast.expected + far);
-            if self.learn_more(at, phase, near, None) {
-                let level = self.trend.level() + forecast.season - self.season(at).1;
-                self.trend.settle(level);
-            }
+            self.gather_more(at, phase, Self::near(value, forecast), None, forecast.season);
         }
         self.suspect = 0.0;
         let detour = value - forecast.expected + forecast.carried;
@@ -447,5 +453,7 @@ pub(crate) const MOST_Z: f32 = 1e9;
 const CLIP: f64 = 2.0;
 /// What a strange value leaves behind counts that many scales at most.
 const FARTHEST: f64 = 16.0;
+/// So many scales away is where a level that is learned anew may be.
+const BEYOND: f64 = 64.0;
 /// How fast it is learned how often a series repeats itself: a half-life of 2048 values.
 const FLAT_GAIN: f32 = 3.383_936e-4;

@@ -2,7 +2,7 @@
 
 use anomaly::Event;
 use anomaly::sink::Secret;
-use anyhow::{Context, Result};
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
 
 use crate::post::Post;
@@ -19,6 +19,8 @@ impl Webhook {
     ///
     /// When the URL is none.
     pub fn new(url: &str) -> Result<Self> {
+        // Who typed it may see it: what has no scheme is no URL that could carry a key.
+        ensure!(url.contains("://"), "--alert: {url} is no URL: give http://HOST:PORT/PATH");
         Post::new(&Secret::new(url), DELIVERIES).map(Self).context("--alert")
     }
 
@@ -39,3 +41,17 @@ fn body(event: &Event) -> Value {
 }
 
 const DELIVERIES: &str = "recorder_deliveries_total";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_url_is_said_with_its_flag_and_no_key() {
+        let said = |url| format!("{:#}", Webhook::new(url).expect_err("no URL"));
+        let mend = "give http://HOST:PORT/PATH";
+        assert_eq!(said("example.com/x"), format!("--alert: example.com/x is no URL: {mend}"));
+        let keyed = said("ftp://user:KEY@example.com/KEY");
+        assert!(keyed.starts_with("--alert: ") && !keyed.contains("KEY"), "{keyed}");
+    }
+}

@@ -5,7 +5,7 @@ use crate::moments::{Persistence, Scale};
 use crate::sample::UnixNanos;
 #[cfg(feature = "serde")]
 use crate::sample::learnable;
-use crate::shift::{Cusum, Direction, Shift};
+use crate::shift::{Cusum, Direction};
 
 /// Means and spreads of blocks of 32 values, each against what the blocks before let expect. A
 /// block averages noise away by a factor of six, and what is left of short-lived
@@ -187,12 +187,12 @@ impl Habits {
         }
         let scale = self.scale.floored(mean).max(needed.floor / FLOOR_SHARE);
         let ready = self.finished >= WARM;
-        let shift = if ready {
+        let ratio = if ready {
             self.drift.observe(since, (residual / scale) as f32, residual, needed.evidence)
         } else {
-            Shift { direction: Direction::Up, onset: since, size: 0.0, ratio: 0.0 }
+            0.0
         };
-        if shift.ratio <= 0.0 {
+        if ratio <= 0.0 {
             let (level, slope) = (self.anchor.previous, self.slope as f32);
             self.anchor = Anchor { at: since, level, previous: level, slope, largest_step: 0.0 };
         }
@@ -206,9 +206,10 @@ impl Habits {
         let gained = carried + clipped;
         self.level = self.level + self.slope + LEVEL_GAIN.max(1.0 / (seen + 1.0)) * gained;
         self.slope = SLOPE_KEPT * self.slope + SLOPE_GAIN * gained;
-        if shift.ratio < 1.0 {
+        if ratio < 1.0 {
             return None;
         }
+        let shift = self.drift.shift(ratio);
         self.drift.reset();
         let moved = mean - self.anchor.level;
         let seconds = larger(at.seconds_since(self.anchor.at), 1e-9);
@@ -237,18 +238,19 @@ impl Habits {
         let scale = larger(usual_scale, LEAST_SPREAD_SCALE);
         let ready = self.finished >= WARM;
         let young = (1.0 / (seen + 1.0)).max(SPREAD_GAIN);
-        let shift = if ready {
+        let ratio = if ready {
             self.restless.observe(since, (off / scale) as f32, off, needed.evidence)
         } else {
-            Shift { direction: Direction::Up, onset: since, size: 0.0, ratio: 0.0 }
+            0.0
         };
         let clipped = if ready { off.clamp(-CLIP * scale, CLIP * scale) } else { off };
         self.spread_persistence.learn(carried + clipped, 1.0 / scale, young as f32);
         self.spread = (usual + young * (carried + clipped)) as f32;
         self.spread_scale = (usual_scale + young * (1.2533 * clipped.abs() - usual_scale)) as f32;
-        if shift.ratio < 1.0 {
+        if ratio < 1.0 {
             return None;
         }
+        let shift = self.restless.shift(ratio);
         self.restless.reset();
         let size = spread.exp() - usual.exp();
         let matters = size.abs() > needed.deviation && shift.size.abs() >= LEAST_CHANGE;

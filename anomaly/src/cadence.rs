@@ -23,13 +23,15 @@ pub(crate) struct Cadence {
     last: UnixNanos,
     /// Usual seconds between values; one until two have been seen.
     spacing: f64,
+    /// Nanoseconds to the next value that change nothing; zero for none.
+    pace: i64,
     /// Values taken, counted to the length of the memory.
     values: u8,
 }
 
 impl Default for Cadence {
     fn default() -> Self {
-        Self { last: UnixNanos::new(0), spacing: 1.0, values: 0 }
+        Self { last: UnixNanos::new(0), spacing: 1.0, pace: 0, values: 0 }
     }
 }
 
@@ -45,6 +47,15 @@ impl Cadence {
         }
     }
 
+    /// Takes the instant of a value that comes as regularly as those before it. False, and not
+    /// taken, when it does not.
+    pub(crate) fn keeps_pace(&mut self, at: UnixNanos) -> bool {
+        let since = at.as_nanos().wrapping_sub(self.last.as_nanos());
+        let keeps = self.pace != 0 && since == self.pace;
+        self.last = if keeps { at } else { self.last };
+        keeps
+    }
+
     /// Takes the instant of a value: seconds since the value before it, none for the first.
     /// One gap moves the usual spacing by little: it counts as two spacings at most.
     pub(crate) fn value_at(&mut self, at: UnixNanos) -> Option<f64> {
@@ -55,9 +66,13 @@ impl Cadence {
             return None;
         }
         let seconds = larger(at.seconds_since(previous), 1e-9);
-        if intervals == 1 {
+        self.pace = 0;
+        if (seconds - self.spacing).abs() <= SAME * seconds {
+            self.pace = at.as_nanos().saturating_sub(previous.as_nanos());
             self.spacing = seconds;
-        } else if seconds != self.spacing {
+        } else if intervals == 1 {
+            self.spacing = seconds;
+        } else {
             let gain = 1.0 / f64::from(intervals.min(LONGEST_MEMORY));
             self.spacing += gain * (smaller(seconds, 2.0 * self.spacing) - self.spacing);
         }
@@ -83,6 +98,8 @@ impl Cadence {
 
 /// Intervals that the usual spacing is a mean of.
 const LONGEST_MEMORY: u8 = 64;
+/// Closer than that a spacing is the usual one.
+const SAME: f64 = 1e-6;
 
 #[cfg(test)]
 mod tests {

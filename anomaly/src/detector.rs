@@ -6,7 +6,7 @@ use crate::cadence::Arrival;
 use crate::config::Config;
 use crate::finite::smaller;
 use crate::flatline::Flatline;
-use crate::model::Forecast;
+use crate::forecast::Forecast;
 use crate::sample::{Sample, UnixNanos};
 use crate::shift::Direction;
 use crate::signal::{Kind, Observation, Signal, State};
@@ -218,3 +218,45 @@ fn unjudged(config: &Config, watch: &Watch, at: UnixNanos, seen: f64) -> Observa
 
 /// The highest score without a signal: just below a half.
 const MOST_QUIET: f64 = 0.499_999;
+#[cfg(test)]
+mod sizes {
+    use super::*;
+    #[test]
+    fn print() {
+        use crate::model::Model;
+        use std::mem::offset_of as o;
+        println!(
+            "detector {} config {} watch {} absent {}",
+            size_of::<Detector>(),
+            o!(Detector, config),
+            o!(Detector, watch),
+            o!(Detector, absent)
+        );
+        println!(
+            "watch {} model {} alarm {} horizons {} stats {}",
+            size_of::<Watch>(),
+            o!(Watch, model),
+            o!(Watch, alarm),
+            o!(Watch, horizons),
+            o!(Watch, stats)
+        );
+        println!(
+            "model {} tail {} cusum {} flat {} alarm {} habits {}",
+            size_of::<Model>(),
+            size_of::<crate::tail::Tail>(),
+            size_of::<crate::shift::Cusum>(),
+            size_of::<Option<Flatline>>(),
+            size_of::<crate::alarm::Alarm>(),
+            size_of::<crate::blocks::Habits>()
+        );
+        println!(
+            "scale {} persistence {} blocks {} gains {} trend {} cadence {}",
+            size_of::<crate::moments::Scale>(),
+            size_of::<crate::moments::Persistence>(),
+            size_of::<crate::blocks::Blocks>(),
+            size_of::<crate::decay::Gains>(),
+            size_of::<crate::trend::Trend>(),
+            size_of::<crate::cadence::Cadence>()
+        );
+    }
+}

@@ -23,6 +23,7 @@ mod rarity;
 mod config;
 mod signal;
 mod horizons;
+mod forecast;
 mod model;
 mod alarm;
 mod watch;

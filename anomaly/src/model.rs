@@ -6,6 +6,7 @@ use crate::config::{Config, Limits};
 use crate::decay::Gains;
 use crate::finite::{larger, smaller};
 use crate::flatline::Flatline;
+use crate::forecast::Forecast;
 use crate::hierarchy::{FOUND_SLOTS, Hierarchy, slots};
 use crate::horizons::Standing;
 use crate::moments::{Persistence, Scale};
@@ -52,33 +53,6 @@ enum Slow {
     Habits(Habits),
 }
 
-/// What the model expects at an instant.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Forecast {
-    pub(crate) expected: f64,
-    /// The part of it carried over from the last residual.
-    pub(crate) carried: f64,
-    /// The season's part.
-    pub(crate) season: f64,
-    /// How far apart the season's two slots here are.
-    pub(crate) edge: f64,
-    /// Scale of the residual, floors included.
-    pub(crate) scale: f64,
-    /// How many scales a unit of the series is.
-    pub(crate) per_unit: f64,
-    /// What the scale was learned to be here.
-    own: f64,
-    /// Where in the season, 0…1.
-    phase: f64,
-}
-
-impl Forecast {
-    /// A residual in scales.
-    pub(crate) fn standardised(&self, residual: f64) -> f32 {
-        ((residual * self.per_unit) as f32).clamp(-MOST_Z, MOST_Z)
-    }
-}
-
 impl Model {
     pub(crate) fn new(config: &Config) -> Self {
         let longest = config.discover.filter(|_| config.season.is_none());
@@ -118,6 +92,9 @@ impl Model {
     pub(crate) fn arrive(&mut self, at: UnixNanos, config: &Config) {
         #[cfg(feature = "zones")]
         self.wall.refresh(at, config.zone.as_ref());
+        if self.cadence.keeps_pace(at) {
+            return;
+        }
         let Some(seconds) = self.cadence.value_at(at) else { return };
         let spacing = self.cadence.spacing();
         if !self.gains.hold(seconds, spacing) {
@@ -448,8 +425,6 @@ impl Model {
     }
 }
 
-/// A residual of more scales than that is as strange as one can be.
-pub(crate) const MOST_Z: f32 = 1e9;
 const CLIP: f64 = 2.0;
 /// What a strange value leaves behind counts that many scales at most.
 const FARTHEST: f64 = 16.0;

@@ -57,12 +57,13 @@ impl LogHistogram {
 
     /// The magnitude with about `weight` at or above it.
     pub(crate) fn magnitude_with_above(&self, weight: f64) -> f64 {
-        let mut higher = 0.0;
+        let (mut higher, most) = (0, weight.ceil() as u32);
         for at in (0..BINS).rev() {
-            let here = f64::from(self.bins[at]);
-            if higher + here >= weight && here > 0.0 {
+            let here = u32::from(self.bins[at]);
+            if higher + here >= most && here > 0 {
                 let (low, high) = (EDGES[at], EDGES[at + 1]);
-                return high - (high - low) * ((weight - higher) / here).clamp(0.0, 1.0);
+                let share = (weight - f64::from(higher)) / f64::from(here);
+                return high - (high - low) * share.clamp(0.0, 1.0);
             }
             higher += here;
         }

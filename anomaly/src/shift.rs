@@ -58,7 +58,7 @@ pub(crate) struct Shift {
     pub(crate) direction: Direction,
     /// The value the evidence starts with.
     pub(crate) onset: UnixNanos,
-    /// Mean residual since the onset, in the unit of the series; zero while there is no shift.
+    /// Mean residual since the onset, in the unit of the series.
     pub(crate) size: f64,
     /// Evidence over what is needed: one and more is a shift.
     pub(crate) ratio: f32,
@@ -69,35 +69,39 @@ impl Cusum {
         Self::default()
     }
 
-    /// Adds a value: its signed normal deviate and its residual. The stronger side's evidence.
+    /// Adds a value: its signed normal deviate and its residual. The stronger side's evidence over
+    /// `limit`, what is needed: at one and more there is a [`Cusum::shift`].
     pub(crate) fn observe(
         &mut self,
         at: UnixNanos,
         deviate: f32,
         residual: f64,
         limit: f32,
-    ) -> Shift {
+    ) -> f32 {
         let (residual, most) = (residual as f32, MOST_LIMITS * limit);
         // Multiplied and selected, not branched for: nobody can foretell a noise.
         for (side, deviate) in [deviate, -deviate].into_iter().enumerate() {
             let sum = self.sums[side] + (deviate.clamp(-CLIP, CLIP) - ALLOWANCE);
-            let sum = if sum < most { sum } else { most }.max(0.0);
+            let sum = larger(if sum < most { sum } else { most }, 0.0);
             let (peak, goes_on) = (self.peaks[side], u32::from(sum > 0.0));
             // What went before an outweighing deviate was noise: the change begins there.
             let begins = deviate > OUTWEIGHS * peak;
             let (kept, evident) = (f32::from(!begins), goes_on as f32);
             self.sums[side] = sum;
-            self.peaks[side] = if peak > deviate { peak } else { deviate } * evident;
+            self.peaks[side] = larger(peak, deviate) * evident;
             self.residuals[side] = (self.residuals[side] * kept + residual) * evident;
             self.counts[side] =
                 (self.counts[side] * u32::from(!begins)).saturating_add(1) * goes_on;
             self.onsets[side] = select_unpredictable(begins, at, self.onsets[side]);
         }
+        larger(self.sums[0], self.sums[1]) / limit
+    }
+
+    /// The shift there is this much evidence for.
+    pub(crate) fn shift(&self, ratio: f32) -> Shift {
         let side = usize::from(self.sums[0] < self.sums[1]);
         let direction = if side == 0 { Direction::Up } else { Direction::Down };
-        let ratio = self.sums[side] / limit;
-        let mean = || f64::from(self.residuals[side]) / f64::from(self.counts[side].max(1));
-        let size = if ratio >= 1.0 { mean() } else { 0.0 };
+        let size = f64::from(self.residuals[side]) / f64::from(self.counts[side].max(1));
         Shift { direction, onset: self.onsets[side], size, ratio }
     }
 
@@ -112,6 +116,10 @@ impl Cusum {
         let numbers = [self.sums, self.peaks, self.residuals];
         numbers.as_flattened().iter().all(|v| learnable(f64::from(*v)))
     }
+}
+
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
 }
 
 /// The evidence needed for one false shift in `values` independent normal values, by Siegmund's
@@ -138,13 +146,13 @@ mod tests {
     fn names_the_onset_the_way_and_the_size() {
         let mut cusum = Cusum::new();
         for i in 0..100 {
-            let shift = cusum.observe(UnixNanos::new(i), 0.5, 1.0, 6.0);
-            assert!(shift.ratio < 1.0);
+            assert!(cusum.observe(UnixNanos::new(i), 0.5, 1.0, 6.0) < 1.0);
         }
-        let shift = (100..110)
+        let ratio = (100..110)
             .map(|i| cusum.observe(UnixNanos::new(i), -3.0, -7.0, 6.0))
-            .find(|shift| shift.ratio >= 1.0)
+            .find(|ratio| *ratio >= 1.0)
             .expect("three deviates a value are a shift");
+        let shift = cusum.shift(ratio);
         assert_eq!(shift.direction, Direction::Down);
         assert_eq!(shift.onset, UnixNanos::new(100));
         assert_eq!(shift.size, -7.0);
@@ -152,15 +160,15 @@ mod tests {
 
     #[test]
     fn one_value_never_decides() {
-        let shift = Cusum::new().observe(UnixNanos::new(0), 1e9, 1e9, limit_for(0.0) as f32);
-        assert!(shift.ratio < 1.0);
+        let limit = limit_for(0.0) as f32;
+        assert!(Cusum::new().observe(UnixNanos::new(0), 1e9, 1e9, limit) < 1.0);
     }
 
     #[test]
     fn a_shift_below_one_scale_is_none() {
         let mut cusum = Cusum::new();
         for i in 0..10_000 {
-            assert_eq!(cusum.observe(UnixNanos::new(i), 0.99, 0.99, 3.0).ratio, 0.0);
+            assert_eq!(cusum.observe(UnixNanos::new(i), 0.99, 0.99, 3.0), 0.0);
         }
     }
 }

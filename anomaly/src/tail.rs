@@ -1,6 +1,8 @@
 //! How unlikely a residual is, learned per series: the same threshold then means the same rate
 //! of false alarms on a well-behaved series and on a wild one.
 
+use std::hint::select_unpredictable;
+
 use crate::decay::Gains;
 use crate::finite::smaller;
 use crate::quantile::{LogHistogram, octave};
@@ -77,9 +79,14 @@ impl Tail {
         // A young tail changes soon.
         let (known, news) = (self.total as f32, f32::from(self.age) * self.weight);
         if self.age >= REFIT || known < YOUNG * self.weight && NEWS * news >= known {
-            self.age = 0;
-            self.fits = [self.fit(&self.sides[0]), self.fit(&self.sides[1])];
+            self.refit();
         }
+    }
+
+    #[inline(never)]
+    fn refit(&mut self) {
+        self.age = 0;
+        self.fits = [self.fit(&self.sides[0]), self.fit(&self.sides[1])];
     }
 
     fn halve(&mut self) {
@@ -176,11 +183,11 @@ impl Fit {
         let part = fraction - 1.0;
         let at = octave.clamp(0, NEAR.len() as i32 - 2) as usize;
         let (low, high) = (self.near[at], self.near[at + 1]);
-        let counts = f32::from(octave >= 0);
-        let within = (1.0 - counts) * WITHIN * magnitude;
+        let surprise = low.surprise + part * (high.surprise - low.surprise);
+        let deviate = low.deviate + part * (high.deviate - low.deviate);
         Strange {
-            surprise: counts * (low.surprise + part * (high.surprise - low.surprise)),
-            deviate: within + counts * (low.deviate + part * (high.deviate - low.deviate)),
+            surprise: select_unpredictable(square < 1.0, 0.0, surprise),
+            deviate: select_unpredictable(square < 1.0, WITHIN * magnitude, deviate),
         }
     }
 

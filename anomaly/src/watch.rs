@@ -6,8 +6,9 @@ use crate::blocks::{Needed, Slow};
 use crate::config::Config;
 use crate::finite::{larger, smaller};
 use crate::flatline::Flatline;
+use crate::forecast::Forecast;
 use crate::horizons::Horizons;
-use crate::model::{Forecast, Model};
+use crate::model::Model;
 use crate::rhythm::Rewritten;
 use crate::sample::UnixNanos;
 use crate::shift::{Direction, Shift};
@@ -58,19 +59,19 @@ pub(crate) struct Evidence {
     residual: f64,
     spike: f32,
     flat: f32,
-    shift: Shift,
+    shift: f32,
 }
 
 impl Evidence {
     /// Whether nothing can begin with the value.
     fn is_quiet(&self) -> bool {
-        self.spike < SUSPECT && self.shift.ratio < 1.0 && self.flat < 1.0
+        self.spike < SUSPECT && self.shift < 1.0 && self.flat < 1.0
     }
 
     /// The most of it.
     pub(crate) fn ratio(&self) -> f64 {
         let single = if self.spike > self.flat { self.spike } else { self.flat };
-        if single > self.shift.ratio { single } else { self.shift.ratio }.into()
+        if single > self.shift { single } else { self.shift }.into()
     }
 }
 
@@ -100,6 +101,7 @@ impl Watch {
     }
 
     /// Learns from a value while nothing is judged yet.
+    #[cold]
     pub(crate) fn warm(&mut self, config: &Config, arrived: &Arrived) {
         let Arrived { at, value, change, ref forecast } = *arrived;
         self.look_slowly(config, arrived);
@@ -130,16 +132,37 @@ impl Watch {
     /// Begins, follows or ends an alarm, and learns when there is none.
     pub(crate) fn judge(&mut self, config: &Config, arrived: &Arrived, evidence: &Evidence) {
         let Arrived { at, value, change, ref forecast } = *arrived;
-        let was_on = self.alarm.is_some();
-        if was_on {
-            self.follow(arrived, evidence);
+        if self.alarm.is_some() {
+            return self.judge_change(config, arrived, evidence);
         }
         let slow = self.look_slowly(config, arrived);
         let rewritten = self.look_at_season(arrived);
-        if !was_on && evidence.is_quiet() && slow.is_none() && rewritten.is_none() {
+        if evidence.is_quiet() && slow.is_none() && rewritten.is_none() {
             // Nearly all values end here.
-            return self.model.learn(at, value, change, forecast);
+            self.model.learn(at, value, change, forecast);
+        } else {
+            self.conclude(config, arrived, evidence, false, (slow, rewritten));
         }
+    }
+
+    /// Judges while an alarm is on.
+    #[cold]
+    fn judge_change(&mut self, config: &Config, arrived: &Arrived, evidence: &Evidence) {
+        self.follow(arrived, evidence);
+        let found = (self.look_slowly(config, arrived), self.look_at_season(arrived));
+        self.conclude(config, arrived, evidence, true, found);
+    }
+
+    #[cold]
+    fn conclude(
+        &mut self,
+        config: &Config,
+        arrived: &Arrived,
+        evidence: &Evidence,
+        was_on: bool,
+        (slow, rewritten): (Option<Slow>, Option<Rewritten>),
+    ) {
+        let Arrived { at, value, change, ref forecast } = *arrived;
         if self.alarm.is_none() {
             self.find(arrived, evidence, was_on);
         }
@@ -182,13 +205,13 @@ impl Watch {
     }
 
     fn follow(&mut self, arrived: &Arrived, evidence: &Evidence) {
-        let Evidence { residual, spike, ref shift, .. } = *evidence;
+        let Evidence { residual, spike, shift, .. } = *evidence;
         let Arrived { at, value, change, ref forecast } = *arrived;
         let Some(alarm) = &mut self.alarm else { return };
         if alarm.teaches() {
             return;
         }
-        alarm.strengthen(shift);
+        alarm.strengthen(&self.model.cusum.shift(shift));
         let restless = alarm.kind == Kind::VarianceChange && !self.model.is_calm();
         let strange = spike >= SUSPECT || restless;
         let course = alarm.follow(at, value - forecast.season, residual, strange, change != 0.0);
@@ -205,11 +228,12 @@ impl Watch {
 
     /// What a single value begins.
     fn find(&mut self, arrived: &Arrived, evidence: &Evidence, was_on: bool) {
-        let Evidence { residual, spike, flat, ref shift } = *evidence;
+        let Evidence { residual, spike, flat, shift } = *evidence;
         let Arrived { at, value, ref forecast, .. } = *arrived;
         let direction = Direction::of(residual);
-        let (kind, direction, onset, size, ratio) = if shift.ratio >= 1.0 && !was_on {
-            (Kind::LevelShift, shift.direction, shift.onset, shift.size, shift.ratio)
+        let (kind, direction, onset, size, ratio) = if shift >= 1.0 && !was_on {
+            let Shift { direction, onset, size, ratio } = self.model.cusum.shift(shift);
+            (Kind::LevelShift, direction, onset, size, ratio)
         } else if spike >= 1.0 {
             (Kind::Spike, direction, at, residual, spike)
         } else if flat >= 1.0 {

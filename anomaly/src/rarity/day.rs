@@ -71,9 +71,9 @@ fn slot(at: UnixNanos, parts: usize) -> usize {
 
 const QUARTERS: usize = 96;
 const HOURS: usize = 24;
-const CLIP: f64 = 2.07;
-const SHIFT_SHARE: f64 = 0.0393;
-const QUARTER_SHARE: f64 = 0.0245;
+const CLIP: f64 = 2.0;
+const SHIFT_SHARE: f64 = 0.04;
+const QUARTER_SHARE: f64 = 0.025;
 const HOUR_SHARE: f32 = 0.01;
 const RESTLESS_SHARE: f64 = 0.0002;
 /// How far the hours' differences are believed.

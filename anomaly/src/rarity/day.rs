@@ -71,7 +71,7 @@ fn slot(at: UnixNanos, parts: usize) -> usize {
 
 const QUARTERS: usize = 96;
 const HOURS: usize = 24;
-const CLIP: f64 = 2.0;
+const CLIP: f64 = 2.5;
 const SHIFT_SHARE: f64 = 0.04;
 const QUARTER_SHARE: f64 = 0.025;
 const HOUR_SHARE: f32 = 0.01;

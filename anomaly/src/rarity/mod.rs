@@ -4,9 +4,9 @@
 //! this series goes so far): the smoothed distance from a robust level, the distance from the same
 //! time of day before, that together with the distance from a short-term forecast, and how new the
 //! succession of movements is. The squares are summed with how far the value lies outside of
-//! everything seen so far, and how long it has been the same, so that one great surprise outweighs
-//! several small ones. What follows a peak is measured against it: an episode is one peak and not a
-//! plateau.
+//! everything seen so far, as far as it stays there, and how long it has been the same, so that one
+//! great surprise outweighs several small ones. What follows a peak is measured against it: an
+//! episode is one peak and not a plateau.
 //!
 //! Where the constants come from is in the crate's README, with what they score.
 
@@ -173,12 +173,12 @@ const WARM: u64 = 100;
 const YOUNG: u64 = 8;
 /// Shares of a value in a memory: 1 − 2^(−1/half-life in values).
 const LEVEL_SHARE: f64 = 0.0167;
-const SCALE_SHARE: f64 = 0.000_16;
+const SCALE_SHARE: f64 = 0.000_3;
 const SMOOTH_SHARE: f64 = 0.1;
 /// A peak is forgotten by half after 34 values.
 const PEAK_KEPT: f64 = 0.98;
 const PEAK_WEIGHT: f64 = 0.05;
-const CLIP: f64 = 2.0;
+const CLIP: f64 = 2.5;
 const STEP_CLIP: f64 = 10.0;
 const FARTHEST: f64 = 30.0;
 /// Of the looks, in their order.
@@ -215,6 +215,22 @@ mod tests {
         assert!(shift > 3.0 * between, "{shift} {between}");
         let after = scores[2_100..].iter().copied().fold(0.0, f64::max);
         assert!(after < shift, "the new level is soon as ever: {after} {shift}");
+    }
+
+    #[test]
+    fn records_of_noise_rank_below_what_happened() {
+        let mut state = 11;
+        // The sum of three: tails, so that new records come for long.
+        let mut values: Vec<f64> = (0..20_000)
+            .map(|_| (noise(&mut state) + noise(&mut state) + noise(&mut state)) * 2.0 + 50.0)
+            .collect();
+        values[12_000..12_030].iter_mut().for_each(|value| *value -= 8.0);
+        values[16_000] += 12.0;
+        let scores = scores(values);
+        let most = |from: usize, to: usize| scores[from..to].iter().copied().fold(0.0, f64::max);
+        let quiet = most(100, 12_000);
+        assert!(most(12_000, 12_030) > 4.0 * quiet, "{} {quiet}", most(12_000, 12_030));
+        assert!(most(16_000, 16_001) > 2.0 * quiet, "{} {quiet}", most(16_000, 16_001));
     }
 
     #[test]

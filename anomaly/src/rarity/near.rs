@@ -42,7 +42,7 @@ impl Near {
 
 const LEVEL_SHARE: f64 = 0.33;
 const SLOPE_SHARE: f64 = 0.03;
-const CLIP: f64 = 2.0;
+const CLIP: f64 = 2.5;
 
 #[cfg(test)]
 mod tests {

@@ -27,3 +27,19 @@ fn at_any_moment() {
         }
     }
 }
+
+#[test]
+fn a_snapshot_with_tables_cut_short_is_refused() {
+    let text = serde_json::to_value(Rarity::new()).unwrap();
+    for table in ["/day/quarters", "/day/hours", "/context/counts"] {
+        let mut cut = text.clone();
+        cut.pointer_mut(table).unwrap().as_array_mut().unwrap().pop();
+        assert!(serde_json::from_value::<Rarity>(cut).is_err(), "{table}");
+    }
+    let mut elsewhere = text;
+    *elsewhere.pointer_mut("/context/before").unwrap() = 255.into();
+    let mut resumed: Rarity = serde_json::from_value(elsewhere).unwrap();
+    for i in 0..20 {
+        resumed.observe_at(at(f64::from(i)), f64::from(i % 3));
+    }
+}

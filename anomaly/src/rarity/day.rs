@@ -9,9 +9,14 @@ use super::usual::Usual;
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Day {
+    #[cfg_attr(
+        feature = "serde",
+        serde(deserialize_with = "super::table::restored::<_, QUARTERS>")
+    )]
     quarters: Box<[f32]>,
     shift: f64,
     usual: Usual,
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "super::table::restored::<_, HOURS>"))]
     hours: Box<[f32]>,
     restless: f64,
 }

@@ -10,6 +10,8 @@
 //!
 //! Where the constants come from is in the crate's README, with what they score.
 
+#[cfg(feature = "serde")]
+mod table;
 mod usual;
 mod surprise;
 mod range;

@@ -141,7 +141,9 @@ fn watch(
         board::publish(fleet);
         let news = desk.tell(now, fleet).context("cannot write to standard output")?;
         let Some(path) = state else { continue };
-        let done = if now.since(saved) >= SAVE_EVERY {
+        // The first alert finds what it is about put away, however early it comes.
+        let first = news && saved == begun;
+        let done = if first || now.since(saved) >= SAVE_EVERY {
             saved = now;
             state::save(path, fleet, desk)
         } else if news {

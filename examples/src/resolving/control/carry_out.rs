@@ -3,7 +3,7 @@
 use std::io::{self, Write};
 use std::time::Duration;
 
-use anyhow::{Context, Result, bail};
+use anyhow::{Context, Result, ensure};
 use dns_core::Resolver;
 use dns_core::cache::Cached;
 use dns_core::net::{ReplicationStatus, Status};
@@ -34,10 +34,10 @@ impl Desk {
                 .flatten()
                 .map(|()| json!({"zones": self.resolver.zones().len()}).to_string()),
             Verb::Refresh { zone } => {
-                let asked = self.ask(|answer| Request::Refresh(zone.clone(), answer));
-                asked.and_then(|asked| match asked {
-                    true => Ok(json!({"asked": zone.to_string()}).to_string()),
-                    false => bail!("{zone} is no zone that other servers send"),
+                let known = self.ask(|answer| Request::Refresh(zone.clone(), answer));
+                known.and_then(|known| {
+                    ensure!(known, "{zone} is no zone that other servers send");
+                    Ok(json!({"asked": zone.to_string()}).to_string())
                 })
             }
             Verb::Stats => {

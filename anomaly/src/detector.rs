@@ -14,6 +14,13 @@ use crate::watch::{Arrived, Evidence, Stats, Watch};
 
 /// A streaming detector: constant work and no allocation per sample, no clock.
 ///
+/// A series takes 1,048 bytes, side by side; a season's profile, forecasts and the search for a
+/// season come on top, allocated when the detector is made ([`Detector::size_bytes`] counts all). An
+/// ordinary value touches 784 of them, 13 lines of a cache: what blocks of 32 values are usually
+/// like stands at the end and is touched by one value in 32. Nothing branches on the noise of the
+/// series, rates are worked out anew when the spacing changes by more than a hundredth, and
+/// logarithms are taken for residuals past 2.8 scales and once in 64 values.
+///
 /// Samples come in the order of their instants. One at the instant of the last value, or earlier,
 /// is counted, answered with the expectation alone and teaches nothing. A missing sample does not
 /// stand in the way of a value that comes after it with an earlier instant.
@@ -218,45 +225,19 @@ fn unjudged(config: &Config, watch: &Watch, at: UnixNanos, seen: f64) -> Observa
 
 /// The highest score without a signal: just below a half.
 const MOST_QUIET: f64 = 0.499_999;
+
 #[cfg(test)]
-mod sizes {
+mod tests {
     use super::*;
+    use crate::blocks::Habits;
+    use crate::season::Season;
+
+    /// What the documentation says: a reader counts on it for a million series.
     #[test]
-    fn print() {
-        use crate::model::Model;
-        use std::mem::offset_of as o;
-        println!(
-            "detector {} config {} watch {} absent {}",
-            size_of::<Detector>(),
-            o!(Detector, config),
-            o!(Detector, watch),
-            o!(Detector, absent)
-        );
-        println!(
-            "watch {} model {} alarm {} horizons {} stats {}",
-            size_of::<Watch>(),
-            o!(Watch, model),
-            o!(Watch, alarm),
-            o!(Watch, horizons),
-            o!(Watch, stats)
-        );
-        println!(
-            "model {} tail {} cusum {} flat {} alarm {} habits {}",
-            size_of::<Model>(),
-            size_of::<crate::tail::Tail>(),
-            size_of::<crate::shift::Cusum>(),
-            size_of::<Option<Flatline>>(),
-            size_of::<crate::alarm::Alarm>(),
-            size_of::<crate::blocks::Habits>()
-        );
-        println!(
-            "scale {} persistence {} blocks {} gains {} trend {} cadence {}",
-            size_of::<crate::moments::Scale>(),
-            size_of::<crate::moments::Persistence>(),
-            size_of::<crate::blocks::Blocks>(),
-            size_of::<crate::decay::Gains>(),
-            size_of::<crate::trend::Trend>(),
-            size_of::<crate::cadence::Cadence>()
-        );
+    fn a_series_takes_a_kilobyte() {
+        let bytes = |config: Config| Detector::new(config).size_bytes();
+        assert_eq!(bytes(Config::default()), 1048);
+        assert_eq!(bytes(Config::default().season(Season::week())), 2032);
+        assert_eq!(size_of::<Habits>(), 264, "the part that a block touches, and a value does not");
     }
 }

@@ -21,10 +21,14 @@ impl LogHistogram {
         sum.is_some()
     }
 
-    /// Halves every weight, to make room.
+    /// Halves every weight, to make room. The odd unit of a bin goes to the one below: nothing is
+    /// lost, of the few far out least of all.
     pub(crate) fn halve(&mut self) {
-        for weight in &mut self.bins {
-            *weight /= 2;
+        let mut odd = 0;
+        for weight in self.bins.iter_mut().rev() {
+            let both = u32::from(*weight) + odd;
+            *weight = (both / 2) as u16;
+            odd = both % 2;
         }
     }
 
@@ -200,6 +204,7 @@ mod tests {
         assert_eq!(histogram.total(), u32::from(u16::MAX));
         histogram.halve();
         assert!(histogram.add(2.0, 1));
+        assert_eq!(histogram.total(), u32::from(u16::MAX / 2) + 1);
     }
 
     #[test]

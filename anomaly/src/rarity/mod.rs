@@ -176,7 +176,7 @@ const YOUNG: u64 = 8;
 /// Shares of a value in a memory: 1 − 2^(−1/half-life in values).
 const LEVEL_SHARE: f64 = 0.0167;
 const SCALE_SHARE: f64 = 0.000_3;
-const SMOOTH_SHARE: f64 = 0.1;
+const SMOOTH_SHARE: f64 = 0.11;
 /// A peak is forgotten by half after 34 values.
 const PEAK_KEPT: f64 = 0.98;
 const PEAK_WEIGHT: f64 = 0.05;

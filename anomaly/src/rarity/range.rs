@@ -30,7 +30,7 @@ impl Range {
 
 /// The surprise at which a record counts half.
 const DOUBT: f64 = 2.0;
-const WEIGHT: f64 = 500.0;
+const WEIGHT: f64 = 600.0;
 const MOST: f64 = 12.0;
 
 #[cfg(test)]

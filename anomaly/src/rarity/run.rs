@@ -42,7 +42,7 @@ const LEAST: f64 = 20.0;
 /// A run is remembered by half after ten thousand values.
 const HABIT_KEPT: f64 = 0.999_930_7;
 const WEIGHT: f64 = 0.12;
-const MOST: f64 = 5.0;
+const MOST: f64 = 6.0;
 
 #[cfg(test)]
 mod tests {

@@ -42,5 +42,5 @@ impl Surprise {
 const WARM: u32 = 100;
 /// Memory: half after fourteen thousand values.
 const SHARE: f64 = 5e-5;
-const LEAST_DEVIATION: f64 = 0.3;
+const LEAST_DEVIATION: f64 = 0.35;
 const MOST: f64 = 16.0;

@@ -16,10 +16,11 @@ use crate::watch::{Arrived, Evidence, Stats, Watch};
 ///
 /// A series takes 1,048 bytes, side by side; a season's profile, forecasts and the search for a
 /// season come on top, allocated when the detector is made ([`Detector::size_bytes`] counts all). An
-/// ordinary value touches 784 of them, 13 lines of a cache: what blocks of 32 values are usually
-/// like stands at the end and is touched by one value in 32. Nothing branches on the noise of the
-/// series, rates are worked out anew when the spacing changes by more than a hundredth, and
-/// logarithms are taken for residuals past 2.8 scales and once in 64 values.
+/// ordinary value touches at most 784 of them, 13 lines of a cache: what blocks of 32 values are
+/// usually like stands at the end and is touched by one value in 32. Little branches on the noise
+/// of the series, rates are worked out anew when the spacing changes by more than a hundredth, and
+/// logarithms are taken for residuals past 2.8 scales, at the end of a block, and once in 64
+/// values.
 ///
 /// Samples come in the order of their instants. One at the instant of the last value, or earlier,
 /// is counted, answered with the expectation alone and teaches nothing. A missing sample does not

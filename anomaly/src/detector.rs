@@ -238,7 +238,7 @@ mod tests {
     fn a_series_takes_a_kilobyte() {
         let bytes = |config: Config| Detector::new(config).size_bytes();
         assert_eq!(bytes(Config::default()), 1048);
-        assert_eq!(bytes(Config::default().season(Season::week())), 2032);
+        assert_eq!(bytes(Config::default().season(Season::week())), 2072);
         assert_eq!(size_of::<Habits>(), 264, "the part that a block touches, and a value does not");
     }
 }

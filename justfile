@@ -37,6 +37,14 @@ miri:
 tsan:
     .ci/nightly tsan
 
+# A hundred million values through one detector: some minutes.
+long:
+    .ci/nightly long
+
+# Write the seeds of anomaly's snapshot fuzz target anew, after a change of the format.
+fuzz-seed:
+    cargo test -p anomaly --features alerts,snapshots --test fuzz_snapshots -- --ignored --exact write_the_seed
+
 # Fuzz every parser for a minute each (needs the nightly toolchain and cargo-fuzz).
 fuzz seconds="60":
     .ci/fuzz {{seconds}}

@@ -15,17 +15,18 @@ pub(crate) struct Alarm {
     pub(crate) direction: Direction,
     pub(crate) onset: UnixNanos,
     pub(crate) size: f64,
-    /// The most evidence so far, over what was needed.
-    pub(crate) ratio: f64,
     /// The value it was said at.
     pub(crate) begun: UnixNanos,
-    /// How far the level moved, in the unit of the series.
-    reach: f64,
-    calm: u8,
-    course: Line,
     level: f64,
-    spread: f64,
+    course: Line,
+    /// The most evidence so far, over what was needed.
+    ratio: f32,
+    /// How far the level moved, in the unit of the series.
+    reach: f32,
+    spread: f32,
+    /// Values not back in place.
     seen: u32,
+    calm: u8,
 }
 
 /// A line fitted to the values of an alarm: sums over the time since its onset, in seconds, and
@@ -33,7 +34,6 @@ pub(crate) struct Alarm {
 #[derive(Debug, Clone, Copy, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Line {
-    count: f64,
     time: f64,
     level: f64,
     time_square: f64,
@@ -43,12 +43,12 @@ struct Line {
 }
 
 impl Line {
-    fn add(&mut self, time: f64, level: f64) {
-        if self.count == 0.0 {
+    /// Adds the first value, or another.
+    fn add(&mut self, first: bool, time: f64, level: f64) {
+        if first {
             self.origin = level;
         }
         let level = level - self.origin;
-        self.count += 1.0;
         self.time += time;
         self.level += level;
         self.time_square += time * time;
@@ -57,12 +57,12 @@ impl Line {
     }
 
     /// The slope per second, when a line explains the values far better than a level does.
-    fn slope(&self) -> Option<f64> {
-        let of_time = self.time_square - self.time * self.time / self.count;
-        let of_level = self.level_square - self.level * self.level / self.count;
-        let both = self.product - self.time * self.level / self.count;
+    fn slope(&self, count: f64) -> Option<f64> {
+        let of_time = self.time_square - self.time * self.time / count;
+        let of_level = self.level_square - self.level * self.level / count;
+        let both = self.product - self.time * self.level / count;
         let explained = both * both / (of_time * of_level);
-        (self.count >= LEAST_LINE && explained >= STRAIGHT).then(|| both / of_time)
+        (count >= LEAST_LINE && explained >= STRAIGHT).then(|| both / of_time)
     }
 }
 
@@ -91,9 +91,9 @@ impl Alarm {
             direction,
             onset,
             size,
-            ratio,
+            ratio: ratio as f32,
             begun,
-            reach: size,
+            reach: size as f32,
             calm,
             course,
             level,
@@ -104,7 +104,7 @@ impl Alarm {
 
     /// Whether the model goes on learning: what was found in blocks it knows already.
     pub(crate) fn teaches(&self) -> bool {
-        matches!(self.kind, Kind::SlopeChange | Kind::SeasonChange) && self.course.count == 0.0
+        matches!(self.kind, Kind::SlopeChange | Kind::SeasonChange) && self.seen == 0
     }
 
     /// Whether it is about where the series is.
@@ -118,7 +118,7 @@ impl Alarm {
             if self.kind != Kind::SlopeChange {
                 (self.kind, self.size) = (Kind::LevelShift, shift.size);
             }
-            self.reach = shift.size;
+            self.reach = shift.size as f32;
             self.onset = self.onset.min(shift.onset);
             self.ratio = self.ratio.max(shift.ratio);
         }
@@ -137,7 +137,7 @@ impl Alarm {
         let back = match self.kind {
             Kind::Flatline => moved,
             Kind::LevelShift | Kind::SlopeChange => {
-                !strange && self.direction.along(residual) < 0.5 * self.reach.abs()
+                !strange && self.direction.along(residual) < 0.5 * f64::from(self.reach).abs()
             }
             _ => !strange,
         };
@@ -154,33 +154,41 @@ impl Alarm {
         let gain = (1.0 / f64::from(self.seen)).max(FASTEST);
         let off = level - self.level;
         if self.seen > 1 {
-            self.spread += gain * (off.abs() - self.spread);
+            let spread = f64::from(self.spread);
+            self.spread = (spread + gain * (off.abs() - spread)) as f32;
         }
         self.level += gain * off;
-        self.course.add(at.since(self.onset).as_secs_f64(), level);
+        self.course.add(self.seen == 1, at.seconds_since(self.onset), level);
         if matches!(self.kind, Kind::LevelShift | Kind::SlopeChange) {
-            if let Some(slope) = self.course.slope() {
+            if let Some(slope) = self.course.slope(f64::from(self.seen)) {
                 (self.kind, self.size) = (Kind::SlopeChange, slope);
             } else {
-                (self.kind, self.size) = (Kind::LevelShift, self.reach);
+                (self.kind, self.size) = (Kind::LevelShift, f64::from(self.reach));
             }
         }
         Course::Lasts
     }
 
+    /// The most evidence so far, over what was needed.
+    pub(crate) fn ratio(&self) -> f64 {
+        f64::from(self.ratio)
+    }
+
     /// What the alarm brought: level, spread, and slope per second.
     pub(crate) fn brought(&self) -> (f64, f64, f64) {
         let slope = if self.kind == Kind::SlopeChange { self.size } else { 0.0 };
-        (self.level, self.spread, slope)
+        (self.level, f64::from(self.spread), slope)
     }
 
     /// Whether a restored alarm can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        let Line { count, time, level, time_square, level_square, product, origin } = self.course;
-        let line = [count, time, level, time_square, level_square, product, origin];
-        let own = [self.size, self.ratio, self.reach, self.level, self.spread];
-        own.iter().chain(&line).all(|v| learnable(*v)) && self.calm < CALM_AFTER_SHIFT
+        let Line { time, level, time_square, level_square, product, origin } = self.course;
+        let line = [time, level, time_square, level_square, product, origin];
+        let own = [self.ratio, self.reach, self.spread];
+        line.iter().chain([&self.size, &self.level]).all(|v| learnable(*v))
+            && own.iter().all(|v| learnable(f64::from(*v)))
+            && self.calm < CALM_AFTER_SHIFT
     }
 }
 

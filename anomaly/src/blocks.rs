@@ -1,10 +1,11 @@
 //! What is too slow for single values to show: drifts and changed noise, seen in blocks of values.
 
+use crate::finite::larger;
 use crate::moments::{Persistence, Scale};
 use crate::sample::UnixNanos;
 #[cfg(feature = "serde")]
 use crate::sample::learnable;
-use crate::shift::{Cusum, Direction, Shift};
+use crate::shift::{Cusum, Direction};
 
 /// Means and spreads of blocks of 32 values, each against what the blocks before let expect. A
 /// block averages noise away by a factor of six, and what is left of short-lived
@@ -13,26 +14,32 @@ use crate::shift::{Cusum, Direction, Shift};
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Blocks {
-    count: u32,
-    noisy: u32,
     since: UnixNanos,
-    ended: UnixNanos,
     sum: f64,
-    deviations: f64,
-    /// Blocks finished since the last start.
-    finished: u32,
+    deviations: f32,
+    count: u8,
+    noisy: u8,
+}
+
+/// What blocks are usually like: touched at the end of each, not by every value.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Habits {
+    ended: UnixNanos,
     level: f64,
     slope: f64,
-    scale: Scale,
-    persistence: Persistence,
-    drift: Cusum,
     /// Where the series was when the evidence for a drift began.
     anchor: Anchor,
-    spread: f64,
-    spread_scale: f64,
-    spread_persistence: Persistence,
+    scale: Scale,
+    drift: Cusum,
     restless: Cusum,
-    last_spread: f64,
+    persistence: Persistence,
+    spread_persistence: Persistence,
+    spread: f32,
+    spread_scale: f32,
+    last_spread: f32,
+    /// Blocks finished since the last start, counted to where nothing depends on it.
+    finished: u16,
 }
 
 #[derive(Debug, Clone, Copy)]
@@ -40,9 +47,19 @@ pub(crate) struct Blocks {
 struct Anchor {
     at: UnixNanos,
     level: f64,
-    slope: f64,
-    largest_step: f64,
     previous: f64,
+    slope: f32,
+    largest_step: f32,
+}
+
+/// A block that has ended.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Block {
+    since: UnixNanos,
+    ended: UnixNanos,
+    mean: f64,
+    /// Logarithm of the mean deviation, when enough of the values told.
+    spread: Option<f64>,
 }
 
 /// A slow change found at the end of a block.
@@ -57,7 +74,7 @@ pub(crate) enum Slow {
 /// The evidence that a drift or another noise needs.
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Needed {
-    pub(crate) evidence: f64,
+    pub(crate) evidence: f32,
     pub(crate) floor: f64,
     /// The smallest change of the mean deviation that matters, in scales.
     pub(crate) deviation: f64,
@@ -65,38 +82,12 @@ pub(crate) struct Needed {
 
 impl Blocks {
     pub(crate) fn new() -> Self {
-        let start = UnixNanos::new(0);
-        Self {
-            count: 0,
-            noisy: 0,
-            since: start,
-            ended: start,
-            sum: 0.0,
-            deviations: 0.0,
-            finished: 0,
-            level: 0.0,
-            slope: 0.0,
-            scale: Scale::default(),
-            persistence: Persistence::default(),
-            drift: Cusum::new(),
-            anchor: Anchor { at: start, level: 0.0, slope: 0.0, largest_step: 0.0, previous: 0.0 },
-            spread: 0.0,
-            spread_scale: 0.0,
-            spread_persistence: Persistence::default(),
-            restless: Cusum::new(),
-            last_spread: 0.0,
-        }
+        Self { since: UnixNanos::new(0), sum: 0.0, deviations: 0.0, count: 0, noisy: 0 }
     }
 
     /// Takes a value without its season and its outliers, and how many scales out it is, if that is
-    /// noise. At the end of a block, what it says.
-    pub(crate) fn observe(
-        &mut self,
-        at: UnixNanos,
-        value: f64,
-        deviation: Option<f64>,
-        needed: Needed,
-    ) -> Option<Slow> {
+    /// noise. True when the block is full.
+    pub(crate) fn add(&mut self, at: UnixNanos, value: f64, deviation: Option<f32>) -> bool {
         if self.count == 0 {
             self.since = at;
         }
@@ -106,17 +97,53 @@ impl Blocks {
             self.deviations += deviation.abs().min(FAR);
             self.noisy += 1;
         }
-        if self.count < BLOCK {
-            return None;
+        self.count >= BLOCK
+    }
+
+    /// Ends the block with the value at this instant, and begins another.
+    pub(crate) fn end(&mut self, at: UnixNanos) -> Block {
+        let Self { since, sum, deviations, count, noisy } = std::mem::replace(self, Self::new());
+        let deviation = f64::from(deviations) / f64::from(noisy.max(1));
+        let spread = (2 * noisy >= count).then(|| (deviation + LEAST_SPREAD).ln());
+        Block { since, ended: at, mean: sum / f64::from(count), spread }
+    }
+
+    /// Whether a restored block can be gone on with.
+    #[cfg(feature = "serde")]
+    pub(crate) fn is_sound(&self) -> bool {
+        self.count < BLOCK
+            && self.noisy <= self.count
+            && learnable(self.sum)
+            && (0.0..=1e3).contains(&self.deviations)
+    }
+}
+
+impl Habits {
+    pub(crate) fn new() -> Self {
+        let start = UnixNanos::new(0);
+        Self {
+            ended: start,
+            level: 0.0,
+            slope: 0.0,
+            anchor: Anchor { at: start, level: 0.0, previous: 0.0, slope: 0.0, largest_step: 0.0 },
+            scale: Scale::default(),
+            drift: Cusum::new(),
+            restless: Cusum::new(),
+            persistence: Persistence::default(),
+            spread_persistence: Persistence::default(),
+            spread: 0.0,
+            spread_scale: 0.0,
+            last_spread: 0.0,
+            finished: 0,
         }
-        let mean = self.sum / f64::from(self.count);
-        let spread = (self.deviations / f64::from(self.noisy.max(1)) + LEAST_SPREAD).ln();
-        let told = 2 * self.noisy >= self.count;
-        (self.count, self.noisy, self.sum, self.deviations) = (0, 0, 0.0, 0.0);
-        let block_seconds = at.since(self.ended).as_secs_f64().max(1e-9);
-        self.ended = at;
-        let drift = self.drift(at, mean, block_seconds, needed);
-        let restless = if told { self.restless(spread, needed) } else { None };
+    }
+
+    /// Takes a block, and says what it shows.
+    pub(crate) fn observe(&mut self, block: &Block, needed: Needed) -> Option<Slow> {
+        let seconds = larger(block.ended.seconds_since(self.ended), 1e-9);
+        self.ended = block.ended;
+        let drift = self.drift(block, seconds, needed);
+        let restless = block.spread.and_then(|spread| self.restless(block.since, spread, needed));
         self.finished = self.finished.saturating_add(1);
         drift.or(restless)
     }
@@ -139,16 +166,12 @@ impl Blocks {
 
     /// Whether the noise of the last block was as usual.
     pub(crate) fn is_calm(&self) -> bool {
-        (self.last_spread - self.spread).abs() < 2.0 * self.spread_scale.max(LEAST_SPREAD_SCALE)
+        let off = f64::from(self.last_spread - self.spread);
+        off.abs() < 2.0 * larger(f64::from(self.spread_scale), LEAST_SPREAD_SCALE)
     }
 
-    fn drift(
-        &mut self,
-        at: UnixNanos,
-        mean: f64,
-        block_seconds: f64,
-        needed: Needed,
-    ) -> Option<Slow> {
+    fn drift(&mut self, block: &Block, block_seconds: f64, needed: Needed) -> Option<Slow> {
+        let Block { since, ended: at, mean, .. } = *block;
         if self.finished == 0 || self.anchor.previous == UNKNOWN {
             (self.level, self.slope, self.anchor.previous) = (mean, 0.0, mean);
             return None;
@@ -164,68 +187,70 @@ impl Blocks {
         }
         let scale = self.scale.floored(mean).max(needed.floor / FLOOR_SHARE);
         let ready = self.finished >= WARM;
-        let shift = if ready {
-            self.drift.observe(self.since, residual / scale, residual, needed.evidence)
+        let ratio = if ready {
+            self.drift.observe(since, (residual / scale) as f32, residual, needed.evidence)
         } else {
-            Shift { direction: Direction::Up, onset: self.since, size: 0.0, ratio: 0.0 }
+            0.0
         };
-        if shift.ratio <= 0.0 {
-            let (level, slope) = (self.anchor.previous, self.slope);
-            self.anchor =
-                Anchor { at: self.since, level, slope, largest_step: 0.0, previous: level };
+        if ratio <= 0.0 {
+            let (level, slope) = (self.anchor.previous, self.slope as f32);
+            self.anchor = Anchor { at: since, level, previous: level, slope, largest_step: 0.0 };
         }
-        self.anchor.largest_step = self.anchor.largest_step.max(step.abs());
+        self.anchor.largest_step = self.anchor.largest_step.max(step.abs() as f32);
         self.anchor.previous = mean;
         let young = (2.0 / (seen + 1.0)).max(SCALE_GAIN);
         let clipped = residual.clamp(-CLIP * scale, CLIP * scale);
-        self.scale.learn(residual, step, young, mean);
-        self.persistence.learn(carried + clipped, scale, young);
+        let here = self.scale.at(mean);
+        self.scale.learn(residual, step, young as f32, mean, here);
+        self.persistence.learn(carried + clipped, 1.0 / scale, young as f32);
         let gained = carried + clipped;
         self.level = self.level + self.slope + LEVEL_GAIN.max(1.0 / (seen + 1.0)) * gained;
         self.slope = SLOPE_KEPT * self.slope + SLOPE_GAIN * gained;
-        if shift.ratio < 1.0 {
+        if ratio < 1.0 {
             return None;
         }
+        let shift = self.drift.shift(ratio);
         self.drift.reset();
         let moved = mean - self.anchor.level;
-        let seconds = at.since(self.anchor.at).as_secs_f64().max(1e-9);
+        let seconds = larger(at.seconds_since(self.anchor.at), 1e-9);
         // One step that makes up most of the way is a shift, which is looked for elsewhere.
-        let stepwise = self.anchor.largest_step > MOST_IN_ONE * moved.abs()
+        let stepwise = f64::from(self.anchor.largest_step) > MOST_IN_ONE * moved.abs()
             || Direction::of(moved) != shift.direction;
-        let size = moved / seconds - self.anchor.slope / block_seconds;
+        let size = moved / seconds - f64::from(self.anchor.slope) / block_seconds;
         (!stepwise).then_some(Slow::Drift {
             onset: shift.onset,
             direction: shift.direction,
             size,
-            ratio: shift.ratio,
+            ratio: shift.ratio.into(),
         })
     }
 
-    fn restless(&mut self, spread: f64, needed: Needed) -> Option<Slow> {
-        self.last_spread = spread;
+    fn restless(&mut self, since: UnixNanos, spread: f64, needed: Needed) -> Option<Slow> {
+        self.last_spread = spread as f32;
         let seen = f64::from(self.finished);
         if self.finished == 0 {
-            self.spread = spread;
+            self.spread = spread as f32;
             return None;
         }
-        let usual = self.spread;
+        let (usual, usual_scale) = (f64::from(self.spread), f64::from(self.spread_scale));
         let carried = self.spread_persistence.carry(1.0);
         let off = spread - usual - carried;
-        let scale = self.spread_scale.max(LEAST_SPREAD_SCALE);
+        let scale = larger(usual_scale, LEAST_SPREAD_SCALE);
         let ready = self.finished >= WARM;
         let young = (1.0 / (seen + 1.0)).max(SPREAD_GAIN);
-        let shift = if ready {
-            self.restless.observe(self.since, off / scale, off, needed.evidence)
+        let ratio = if ready {
+            self.restless.observe(since, (off / scale) as f32, off, needed.evidence)
         } else {
-            Shift { direction: Direction::Up, onset: self.since, size: 0.0, ratio: 0.0 }
+            0.0
         };
         let clipped = if ready { off.clamp(-CLIP * scale, CLIP * scale) } else { off };
-        self.spread_persistence.learn(carried + clipped, scale, young);
-        self.spread += young * (carried + clipped);
-        self.spread_scale += young * (1.2533 * clipped.abs() - self.spread_scale);
-        if shift.ratio < 1.0 {
+        self.spread_persistence.learn(carried + clipped, 1.0 / scale, young as f32);
+        self.spread = (usual + young * (carried + clipped)) as f32;
+        self.spread_scale = (usual_scale + young * (1.2533 * clipped.abs() - usual_scale)) as f32;
+        if ratio < 1.0 {
             return None;
         }
+        let shift = self.restless.shift(ratio);
         self.restless.reset();
         let size = spread.exp() - usual.exp();
         let matters = size.abs() > needed.deviation && shift.size.abs() >= LEAST_CHANGE;
@@ -233,20 +258,18 @@ impl Blocks {
             onset: shift.onset,
             direction: shift.direction,
             size,
-            ratio: shift.ratio,
+            ratio: shift.ratio.into(),
         })
     }
 
-    /// Whether restored blocks can be gone on with.
+    /// Whether restored habits can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        let numbers = [self.sum, self.deviations, self.level, self.slope, self.spread];
-        self.count < BLOCK
-            && self.noisy <= self.count
+        let Anchor { level, slope, largest_step, .. } = self.anchor;
+        let spreads = [self.spread, self.spread_scale, self.last_spread, slope, largest_step];
+        spreads.iter().all(|v| learnable(f64::from(*v)))
+            && [self.level, self.slope, level].iter().all(|v| learnable(*v))
             && self.spread_scale >= 0.0
-            && self.deviations >= 0.0
-            && numbers.iter().chain([&self.spread_scale, &self.last_spread]).all(|v| learnable(*v))
-            && [self.anchor.level, self.anchor.slope].iter().all(|v| learnable(*v))
             && self.scale.is_sound()
             && self.persistence.is_sound()
             && self.spread_persistence.is_sound()
@@ -255,12 +278,12 @@ impl Blocks {
     }
 }
 
-const BLOCK: u32 = 32;
+const BLOCK: u8 = 32;
 /// Blocks that make a scale before anything is said, and those to wait after a shift.
-const WARM: u32 = 12;
-const REST: u32 = 4;
+const WARM: u16 = 12;
+const REST: u16 = 4;
 /// Deviations past that many scales count as that many.
-const FAR: f64 = 8.0;
+const FAR: f32 = 8.0;
 const CLIP: f64 = 3.0;
 const LEVEL_GAIN: f64 = 0.25;
 const SLOPE_GAIN: f64 = 0.05;
@@ -292,7 +315,7 @@ mod tests {
 
     /// Slow changes of a series with one value a second.
     fn watch(length: i64, change: impl Fn(i64, f64) -> f64) -> Vec<Slow> {
-        let (mut blocks, mut state) = (Blocks::new(), 9);
+        let (mut blocks, mut habits, mut state) = (Blocks::new(), Habits::new(), 9);
         (0..length)
             .filter_map(|i| {
                 let plain = noise(&mut state);
@@ -300,7 +323,8 @@ mod tests {
                 let at = UnixNanos::new(i * 1_000_000_000);
                 // A step is soon expected: then it is no deviation.
                 let deviation = if (value - plain - 4.0).abs() < 1e-9 { plain } else { value };
-                blocks.observe(at, value, Some(deviation), NEEDED)
+                let full = blocks.add(at, value, Some(deviation as f32));
+                full.then(|| habits.observe(&blocks.end(at), NEEDED)).flatten()
             })
             .collect()
     }

@@ -4,14 +4,23 @@ use std::sync::Arc;
 
 use crate::cadence::Arrival;
 use crate::config::Config;
+use crate::finite::smaller;
 use crate::flatline::Flatline;
-use crate::model::Forecast;
+use crate::forecast::Forecast;
 use crate::sample::{Sample, UnixNanos};
 use crate::shift::Direction;
 use crate::signal::{Kind, Observation, Signal, State};
 use crate::watch::{Arrived, Evidence, Stats, Watch};
 
 /// A streaming detector: constant work and no allocation per sample, no clock.
+///
+/// A series takes 1,048 bytes, side by side; a season's profile, forecasts and the search for a
+/// season come on top, allocated when the detector is made ([`Detector::size_bytes`] counts all). An
+/// ordinary value touches at most 784 of them, 13 lines of a cache: what blocks of 32 values are
+/// usually like stands at the end and is touched by one value in 32. Little branches on the noise
+/// of the series, rates are worked out anew when the spacing changes by more than a hundredth, and
+/// logarithms are taken for residuals past 2.8 scales, at the end of a block, and once in 64
+/// values.
 ///
 /// Samples come in the order of their instants. One at the instant of the last value, or earlier,
 /// is counted, answered with the expectation alone and teaches nothing. A missing sample does not
@@ -77,31 +86,29 @@ impl Detector {
     }
 
     fn value(&mut self, at: UnixNanos, value: f64) -> Observation {
-        self.watch.stats.values += 1;
         self.absent = false;
         let Self { config, watch, .. } = self;
+        watch.stats.values += 1;
         let state = state(config, watch);
         let model = &mut watch.model;
-        #[cfg(feature = "zones")]
-        model.wall.refresh(at, config.zone.as_ref());
-        if let Some(seconds) = model.cadence.value_at(at) {
-            model.gains.refresh(seconds, model.cadence.spacing(), &config.memory);
-        }
+        model.arrive(at, config);
         let flat = model.flat.get_or_insert_with(|| Flatline::new(at, value));
         let change = flat.observe(at, value);
         let outside = config.outside(value);
         if model.trend.is_starting() && outside == 0.0 {
+            // What was expected before this value taught anything; of the first one itself.
+            let first = model.trend.seen() == 0;
+            let before = (!first).then(|| unjudged(config, watch, at, value));
+            let model = &mut watch.model;
             model.scale.first_move(change);
-            if let Some(scale) = model.trend.start(value) {
-                model.scale.start(scale);
-                model.scale.settle(model.trend.level());
-            }
+            model.start(value);
             watch.alarm = None;
-            return Observation { state, ..unjudged(config, watch, at, value) };
+            let quiet = before.unwrap_or_else(|| unjudged(config, watch, at, value));
+            return Observation { state, ..quiet };
         }
-        let forecast = model.forecast(at, config);
+        let mut forecast = model.forecast(at, config);
         let (lower, upper) = model.interval(&forecast);
-        let quiet = Observation {
+        let mut said = Observation {
             at,
             seen: value,
             expected: forecast.expected,
@@ -112,26 +119,29 @@ impl Detector {
             signal: None,
             state,
         };
-        let forecast = match watch.alarm.as_ref().map(|alarm| alarm.kind) {
-            None | Some(Kind::Spike) => watch.model.reconsider(forecast, value),
-            _ => forecast,
-        };
+        if watch.alarm.as_ref().is_none_or(|alarm| alarm.kind == Kind::Spike) {
+            model.reconsider(&mut forecast, value);
+        }
         let arrived = Arrived { at, value, change, forecast };
         if outside != 0.0 {
             watch.out_of_range(&arrived, outside);
-            return conclude(watch, Observation { judged: true, ..quiet }, 1.0, 0.0);
+            said.judged = true;
+            conclude(watch, &mut said, 1.0, 0.0);
+            return said;
         }
-        watch.model.scale.first_move(change);
-        if state != State::Ready {
+        model.scale.first_move(change);
+        if state == State::Ready {
+            let evidence: Evidence = watch.weigh(config, &arrived);
+            watch.judge(config, &arrived, &evidence);
+            conclude(watch, &mut said, evidence.ratio(), arrived.forecast.carried);
+        } else {
             watch.alarm = None;
             watch.warm(config, &arrived);
-            watch.look_ahead(config, at, value);
-            return quiet;
         }
-        let evidence: Evidence = watch.weigh(config, &arrived);
-        watch.judge(config, &arrived, &evidence);
-        watch.look_ahead(config, at, value);
-        conclude(watch, quiet, evidence.ratio(), forecast.carried)
+        if watch.horizons.is_some() {
+            watch.look_ahead(config, at, value);
+        }
+        said
     }
 
     /// A sample without a value: is the silence too long?
@@ -172,27 +182,28 @@ fn state(config: &Config, watch: &Watch) -> State {
     if have < need { State::Warming { have, need } } else { State::Ready }
 }
 
-/// The observation, with the alarm and the score put in.
-fn conclude(watch: &Watch, quiet: Observation, ratio: f64, carried: f64) -> Observation {
+/// Puts in the alarm and the score.
+fn conclude(watch: &Watch, said: &mut Observation, ratio: f64, carried: f64) {
     let score = ratio / (1.0 + ratio);
     let Some(alarm) = &watch.alarm else {
-        return Observation { score: score.min(MOST_QUIET), ..quiet };
+        said.score = smaller(score, MOST_QUIET);
+        return;
     };
-    let past = (alarm.ratio.max(ratio) - 1.0).max(0.0) * watch.model.limits.surprise;
-    let signal = Signal {
+    let past = (alarm.ratio().max(ratio) - 1.0).max(0.0) * f64::from(watch.model.limits.surprise());
+    said.score = score.max(0.5);
+    said.signal = Some(Signal {
         kind: alarm.kind,
         onset: alarm.onset,
-        at: quiet.at,
+        at: said.at,
         direction: alarm.direction,
         size: alarm.size,
         confidence: 1.0 - 0.5 * (-past).exp(),
         // What a change carries over from its own first values was not expected before it.
-        expected: quiet.expected - carried,
-        lower: quiet.lower - carried,
-        upper: quiet.upper - carried,
-        seen: quiet.seen,
-    };
-    Observation { score: score.max(0.5), signal: Some(signal), ..quiet }
+        expected: said.expected - carried,
+        lower: said.lower - carried,
+        upper: said.upper - carried,
+        seen: said.seen,
+    });
 }
 
 /// The expectation alone.
@@ -215,3 +226,19 @@ fn unjudged(config: &Config, watch: &Watch, at: UnixNanos, seen: f64) -> Observa
 
 /// The highest score without a signal: just below a half.
 const MOST_QUIET: f64 = 0.499_999;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::blocks::Habits;
+    use crate::season::Season;
+
+    /// What the documentation says: a reader counts on it for a million series.
+    #[test]
+    fn a_series_takes_a_kilobyte() {
+        let bytes = |config: Config| Detector::new(config).size_bytes();
+        assert_eq!(bytes(Config::default()), 1048);
+        assert_eq!(bytes(Config::default().season(Season::week())), 2072);
+        assert_eq!(size_of::<Habits>(), 264, "the part that a block touches, and a value does not");
+    }
+}

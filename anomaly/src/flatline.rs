@@ -11,7 +11,7 @@ pub(crate) struct Flatline {
     value: f64,
     since: UnixNanos,
     run: u32,
-    repeats: f64,
+    repeats: f32,
 }
 
 impl Flatline {
@@ -31,9 +31,9 @@ impl Flatline {
     }
 
     /// Learns from an ordinary value whether this series repeats itself.
-    pub(crate) fn learn(&mut self, gain: f64) {
+    pub(crate) fn learn(&mut self, gain: f32) {
         let repeated = if self.run > 0 { 1.0 } else { 0.0 };
-        self.repeats += gain * (repeated - self.repeats);
+        self.repeats = (self.repeats + gain * (repeated - self.repeats)).max(LEAST_REPEATS);
     }
 
     /// Surprise of the run so far, in nats; zero until it is long enough to speak of.
@@ -41,7 +41,7 @@ impl Flatline {
         if self.run < LEAST_RUN {
             return 0.0;
         }
-        f64::from(self.run) * -self.repeats.clamp(1e-3, 1.0).ln()
+        f64::from(self.run) * -f64::from(self.repeats).clamp(1e-3, 1.0).ln()
     }
 
     /// When the value was first seen.
@@ -62,7 +62,9 @@ impl Flatline {
 }
 
 const LEAST_RUN: u32 = 8;
-const FIRST_GUESS: f64 = 0.5;
+/// Rarer than that cannot be learned, nor does it matter.
+const LEAST_REPEATS: f32 = 1e-6;
+const FIRST_GUESS: f32 = 0.5;
 
 #[cfg(test)]
 mod tests {

@@ -8,10 +8,15 @@ use crate::sample::learnable;
 /// what those before them taught: how far the level drifts in that time, and within which
 /// distance nine in ten values were found. The distance follows by stochastic approximation
 /// (Robbins and Monro 1951; for forecasts Gibbs and Candès 2021), so that it holds what it says
-/// whatever the series is like.
+/// whatever the series is like. A distance is touched when its forecast is due: one value in four
+/// touches the second, one in sixteen the third.
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Horizons {
+    /// When the forecast of each distance is due.
+    due: [Option<UnixNanos>; DISTANCES],
+    /// How many distances, from the shortest on, speak for themselves.
+    tested: u8,
     /// Whether a season took part.
     seasonal: bool,
     distances: [Distance; DISTANCES],
@@ -20,23 +25,17 @@ pub(crate) struct Horizons {
 #[derive(Debug, Clone, Copy, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Distance {
-    pending: Option<Pending>,
-    resolved: u32,
+    /// The level when the forecast was made, and the value it expects.
+    level: f64,
+    expected: f64,
     /// What the level gains in this time, and by how much that differs.
     drift: f64,
     drift_size: f64,
     /// Mean distance between forecast and value, in scales.
     size: f64,
     /// Logarithm of how much more than a normal's share of that nine in ten values keep to.
-    adjusted: f64,
-}
-
-#[derive(Debug, Clone, Copy)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-struct Pending {
-    due: UnixNanos,
-    level: f64,
-    expected: f64,
+    adjusted: f32,
+    resolved: u32,
 }
 
 /// What a model knows when it forecasts.
@@ -59,7 +58,7 @@ impl Horizons {
             // As a level that follows a random walk by a fiftieth a tick would have it.
             distance.size = MEAN_OF_NORMAL * (1.0 + ticks / 2500.0).sqrt();
         }
-        Self { seasonal: false, distances }
+        Self { due: [None; DISTANCES], tested: 0, seasonal: false, distances }
     }
 
     /// Takes a value: forecasts that are due are compared with it, and new ones made.
@@ -76,24 +75,27 @@ impl Horizons {
             // What was learned without the season does not hold with it.
             *self = Self { seasonal: now.seasonal, ..Self::new() };
         }
+        let mut farthest = None;
         for (at, ticks) in TICKS.into_iter().enumerate() {
-            if let Some(pending) = self.distances[at].pending {
-                let late = now.at.since(pending.due).as_secs_f64();
-                if now.at < pending.due {
+            if let Some(due) = self.due[at] {
+                if now.at < due {
                     continue;
                 }
-                self.distances[at].pending = None;
                 // What came long after it was due says nothing about this distance.
-                if late <= LATE * ticks.max(2.0) * now.spacing {
-                    self.distances[at].resolve(&pending, value, now);
+                if now.at.seconds_since(due) <= LATE * ticks.max(2.0) * now.spacing {
+                    self.distances[at].resolve(value, now);
+                    farthest = Some(at);
                 }
             }
-            let due = now.at.after(std::time::Duration::from_secs_f64(
-                (ticks * now.spacing).clamp(1e-9, MOST_SECONDS),
-            ));
-            let expected = now.level + self.drift(ticks) + season(due) + carried(ticks);
-            let pending = Pending { due, level: now.level, expected };
-            self.distances[at].pending = Some(pending);
+            let seconds = (ticks * now.spacing).clamp(1e-9, MOST_SECONDS);
+            let due = now.at.after(std::time::Duration::from_secs_f64(seconds));
+            self.due[at] = Some(due);
+            self.distances[at].expected =
+                now.level + self.drift(ticks) + season(due) + carried(ticks);
+            self.distances[at].level = now.level;
+        }
+        if farthest.is_some_and(|at| at + 1 >= usize::from(self.tested)) {
+            self.extend();
         }
     }
 
@@ -147,8 +149,10 @@ impl Horizons {
     }
 
     /// What no forecast has tested yet follows from the farthest that was.
-    pub(crate) fn extend(&mut self) {
-        if self.distances[0].resolved < TESTED {
+    fn extend(&mut self) {
+        let untested = self.distances.iter().position(|distance| distance.resolved < TESTED);
+        self.tested = untested.unwrap_or(DISTANCES) as u8;
+        if self.tested == 0 {
             return;
         }
         for at in 1..DISTANCES {
@@ -168,9 +172,10 @@ impl Horizons {
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
         self.distances.iter().all(|distance| {
-            let Distance { drift, drift_size, size, adjusted, ref pending, .. } = *distance;
-            let made = pending.is_none_or(|p| learnable(p.level) && learnable(p.expected));
-            made && learnable(drift)
+            let Distance { level, expected, drift, drift_size, size, adjusted, .. } = *distance;
+            learnable(level)
+                && learnable(expected)
+                && learnable(drift)
                 && learnable(drift_size)
                 && drift_size >= 0.0
                 && (LEAST_SIZE..=MOST_SIZE).contains(&size)
@@ -180,18 +185,19 @@ impl Horizons {
 }
 
 impl Distance {
-    fn resolve(&mut self, pending: &Pending, value: f64, now: &Standing) {
+    fn resolve(&mut self, value: f64, now: &Standing) {
         self.resolved = self.resolved.saturating_add(1);
         let seen = f64::from(self.resolved);
-        let error = (value - pending.expected).abs() / now.scale;
-        let outside = if error > self.reach().exp() { 1.0 } else { 0.0 };
-        let adjusted = self.adjusted + STEP * (outside - (1.0 - COVERED));
+        let error = (value - self.expected).abs() / now.scale;
+        let wide = self.size * NINE_IN_TEN / MEAN_OF_NORMAL * f64::from(self.adjusted).exp();
+        let outside = if error > wide { 1.0 } else { 0.0 };
+        let adjusted = self.adjusted + STEP * (outside - (1.0 - COVERED as f32));
         self.adjusted = adjusted.clamp(-MOST_ADJUSTED, MOST_ADJUSTED);
         let most = if self.resolved < 4 { f64::MAX } else { 8.0 * self.size };
         let share = (1.0 / (seen + 1.0)).max(SIZE_SHARE);
         self.size += share * (error.min(most) - self.size);
         self.size = self.size.clamp(LEAST_SIZE, MOST_SIZE);
-        let gained = now.level - pending.level;
+        let gained = now.level - self.level;
         let share = (1.0 / seen).max(DRIFT_SHARE);
         let most = if seen < 4.0 { f64::MAX } else { 3.0 * self.drift_size + now.scale };
         let clipped = gained.clamp(-most, most);
@@ -201,7 +207,7 @@ impl Distance {
 
     /// Logarithm of the distance, in scales, that nine in ten values keep to.
     fn reach(&self) -> f64 {
-        (self.size * NINE_IN_TEN / MEAN_OF_NORMAL).ln() + self.adjusted
+        (self.size * NINE_IN_TEN / MEAN_OF_NORMAL).ln() + f64::from(self.adjusted)
     }
 
     /// The drift, as far as it stands out of its own ups and downs.
@@ -231,7 +237,7 @@ const TICKS: [f64; DISTANCES] = [1.0, 4.0, 16.0, 64.0, 256.0, 1024.0, 4096.0, 16
 pub(crate) const COVERED: f64 = 0.9;
 /// Ninety per cent of a normal, in standard deviations.
 pub(crate) const NINE_IN_TEN: f64 = 1.644_85;
-const STEP: f64 = 0.05;
+const STEP: f32 = 0.05;
 const DRIFT_SHARE: f64 = 1.0 / 16.0;
 /// Forecasts compared before a distance speaks for itself.
 const TESTED: u32 = 3;
@@ -239,7 +245,7 @@ const LATE: f64 = 0.5;
 const SIZE_SHARE: f64 = 1.0 / 128.0;
 const LEAST_SIZE: f64 = 1e-9;
 const MOST_SIZE: f64 = 1e30;
-const MOST_ADJUSTED: f64 = 3.0;
+const MOST_ADJUSTED: f32 = 3.0;
 /// Mean magnitude of a standard normal.
 const MEAN_OF_NORMAL: f64 = 0.797_88;
 const MOST_SECONDS: f64 = 1e9;

@@ -1,6 +1,7 @@
 #![doc = include_str!("../README.md")]
 #![forbid(unsafe_code)]
 
+mod finite;
 mod sample;
 mod counter;
 mod zone;
@@ -10,6 +11,8 @@ mod moments;
 mod quantile;
 mod season;
 mod discover;
+mod layer;
+mod hierarchy;
 mod trend;
 mod tail;
 mod shift;
@@ -20,6 +23,7 @@ mod rarity;
 mod config;
 mod signal;
 mod horizons;
+mod forecast;
 mod model;
 mod alarm;
 mod watch;
@@ -40,6 +44,8 @@ mod fleet;
 #[cfg(feature = "metrics")]
 pub mod metrics;
 
+#[cfg(all(feature = "alerts", feature = "snapshots"))]
+pub use alert::ResumeError;
 #[cfg(feature = "alerts")]
 pub use alert::{
     Alert, AlertStats, Alerts, Dispatch, DispatchStats, Event, Inhibition, Labels, MatchError,
@@ -50,7 +56,7 @@ pub use counter::Counter;
 pub use decay::Span;
 pub use detector::Detector;
 #[cfg(feature = "alerts")]
-pub use fleet::{Fleet, FleetStats, shard_of};
+pub use fleet::{Fleet, FleetStats, SeriesId, shard_of};
 #[cfg(all(feature = "alerts", feature = "snapshots"))]
 pub use fleet::{LoadError, Loaded};
 pub use outlook::{Outlook, TimeTo};

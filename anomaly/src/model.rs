@@ -1,11 +1,13 @@
 //! Everything learned about one series, and what it lets expect.
 
-use crate::blocks::Blocks;
+use crate::blocks::{Blocks, Habits, Needed, Slow as SlowChange};
 use crate::cadence::Cadence;
 use crate::config::{Config, Limits};
-use crate::decay::{Gains, gain};
-use crate::discover::Discovery;
+use crate::decay::Gains;
+use crate::finite::{larger, smaller};
 use crate::flatline::Flatline;
+use crate::forecast::Forecast;
+use crate::hierarchy::{FOUND_SLOTS, Hierarchy, slots};
 use crate::horizons::Standing;
 use crate::moments::{Persistence, Scale};
 use crate::rhythm::{Rewritten, Rhythm};
@@ -15,49 +17,46 @@ use crate::sample::learnable;
 use crate::season::{Profile, Season};
 use crate::shift::Cusum;
 use crate::tail::Tail;
-use crate::trend::Trend;
+use crate::trend::{First, Trend};
 use crate::zone::WallClock;
 
-/// The learned parts.
+/// The learned parts, in the order of memory: what every value touches comes first and together,
+/// what is touched at the end of a block or in an alarm last.
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[repr(C)]
 pub(crate) struct Model {
     pub(crate) cadence: Cadence,
-    pub(crate) limits: Limits,
     pub(crate) gains: Gains,
+    pub(crate) limits: Limits,
     pub(crate) trend: Trend,
-    pub(crate) wall: WallClock,
     profile: Option<Box<Profile>>,
     rhythm: Option<Box<Rhythm>>,
-    discovery: Option<Box<Discovery>>,
+    discovery: Option<Box<Hierarchy>>,
     pub(crate) scale: Scale,
     pub(crate) persistence: Persistence,
-    pub(crate) tail: Tail,
+    /// The residual, in scales, of a value not trusted yet; zero for none.
+    suspect: f32,
+    pub(crate) wall: WallClock,
     pub(crate) cusum: Cusum,
     pub(crate) flat: Option<Flatline>,
-    pub(crate) blocks: Blocks,
-    /// The residual, in scales, of a value not trusted yet; zero for none.
-    suspect: f64,
+    block: Blocks,
+    pub(crate) tail: Tail,
+    slow: Slow,
 }
 
-/// What the model expects at an instant.
-#[derive(Debug, Clone, Copy)]
-pub(crate) struct Forecast {
-    pub(crate) expected: f64,
-    /// The part of it carried over from the last residual.
-    pub(crate) carried: f64,
-    /// The season's part.
-    pub(crate) season: f64,
-    /// How far apart the season's two slots here are.
-    pub(crate) edge: f64,
-    /// Scale of the residual, floors included.
-    pub(crate) scale: f64,
+/// What blocks of values are like; before there are any, the same room holds the first values.
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+enum Slow {
+    First(First),
+    Habits(Habits),
 }
 
 impl Model {
     pub(crate) fn new(config: &Config) -> Self {
         let longest = config.discover.filter(|_| config.season.is_none());
-        let discovery = longest.map(|longest| Box::new(Discovery::new(longest)));
+        let discovery = longest.map(|longest| Box::new(Hierarchy::new(longest)));
         // A season to be found has its room from the start.
         let season = config.season.or(longest.map(|longest| Season::new(longest, FOUND_SLOTS)));
         Self {
@@ -74,7 +73,8 @@ impl Model {
             tail: Tail::new(),
             cusum: Cusum::new(),
             flat: None,
-            blocks: Blocks::new(),
+            block: Blocks::new(),
+            slow: Slow::First(First::default()),
             suspect: 0.0,
         }
     }
@@ -83,9 +83,35 @@ impl Model {
     pub(crate) fn heap_bytes(&self) -> usize {
         let season = |profile: &Profile| size_of::<Profile>() + profile.heap_bytes();
         let rhythm = self.rhythm.as_ref().map_or(0, |_| size_of::<Rhythm>());
-        let discovery = |d: &Discovery| size_of::<Discovery>() + d.heap_bytes();
+        let discovery = |d: &Hierarchy| size_of::<Hierarchy>() + d.heap_bytes();
         let discovery = self.discovery.as_deref().map_or(0, discovery);
         self.profile.as_deref().map_or(0, season) + rhythm + discovery
+    }
+
+    /// Takes the instant of a value: rates and limits are those of the time since the last one.
+    pub(crate) fn arrive(&mut self, at: UnixNanos, config: &Config) {
+        #[cfg(feature = "zones")]
+        self.wall.refresh(at, config.zone.as_ref());
+        if self.cadence.keeps_pace(at) {
+            return;
+        }
+        let Some(seconds) = self.cadence.value_at(at) else { return };
+        let spacing = self.cadence.spacing();
+        if !self.gains.hold(seconds, spacing) {
+            self.gains.refresh(seconds, spacing, &config.memory);
+            self.limits.refresh(spacing, config);
+        }
+    }
+
+    /// Takes one of the first values; the last of them starts the trend and the scale.
+    pub(crate) fn start(&mut self, value: f64) {
+        if let Slow::First(first) = &mut self.slow
+            && let Some(scale) = self.trend.start(value, first)
+        {
+            self.slow = Slow::Habits(Habits::new());
+            self.scale.start(scale);
+            self.scale.settle(self.trend.level());
+        }
     }
 
     /// What to expect of a value that came, with the gains of its instant.
@@ -96,11 +122,15 @@ impl Model {
 
     /// The forecast that explains a value better: the last one may have been strange and still an
     /// innovation of a series that remembers itself.
-    pub(crate) fn reconsider(&self, forecast: Forecast, value: f64) -> Forecast {
+    pub(crate) fn reconsider(&self, forecast: &mut Forecast, value: f64) {
         let detour = self.persistence.detour();
-        let (expected, carried) = (forecast.expected + detour, forecast.carried + detour);
-        let nearer = (value - expected).abs() < (value - forecast.expected).abs();
-        if nearer { Forecast { expected, carried, ..forecast } } else { forecast }
+        if detour == 0.0 {
+            return;
+        }
+        let expected = forecast.expected + detour;
+        if (value - expected).abs() < (value - forecast.expected).abs() {
+            (forecast.expected, forecast.carried) = (expected, forecast.carried + detour);
+        }
     }
 
     /// What to expect when no value came.
@@ -109,16 +139,61 @@ impl Model {
     }
 
     fn around(&self, at: UnixNanos, level: f64, carried: f64, config: &Config) -> Forecast {
-        let (season, edge) = self.season(at);
+        let (mut phase, mut season, mut edge) = (0.0, 0.0, 0.0);
+        if self.profile.is_some() {
+            (phase, season, edge) = self.season(at);
+        }
         let expected = level + season;
-        let own = self.scale.at(expected).max(config.scale_floor);
-        let scale = own.max(0.5 * edge);
-        Forecast { expected, carried, season, edge, scale: scale * self.gains.widening.max(1.0) }
+        let own = self.scale.at(expected);
+        let scale = larger(own, larger(config.scale_floor, 0.5 * edge));
+        let scale = scale * self.gains.widening;
+        let per_unit = 1.0 / scale;
+        Forecast { expected, carried, season, edge, scale, per_unit, own, phase }
     }
 
-    /// The season's part at an instant, and how steep it is there.
-    fn season(&self, at: UnixNanos) -> (f64, f64) {
-        self.profile.as_ref().map_or((0.0, 0.0), |p| p.offset(self.wall.local(at)))
+    /// The phase of an instant in the first season, the part of all seasons there, and how steep it is.
+    fn season(&self, at: UnixNanos) -> (f64, f64, f64) {
+        self.local_season(self.wall.local(at))
+    }
+
+    fn local_season(&self, at: UnixNanos) -> (f64, f64, f64) {
+        let Some(profile) = &self.profile else { return (0.0, 0.0, 0.0) };
+        let phase = profile.phase(at);
+        let (season, edge) = profile.offset(phase);
+        let Some(found) = &self.discovery else { return (phase, season, edge) };
+        let more = found.offset(at);
+        (phase, season + more.0, edge + more.1)
+    }
+
+    /// Adds a value to its block. True when that is full: see [`Model::end_block`].
+    pub(crate) fn add_to_block(
+        &mut self,
+        at: UnixNanos,
+        value: f64,
+        deviation: Option<f32>,
+    ) -> bool {
+        self.block.add(at, value, deviation)
+    }
+
+    /// What a full block says.
+    pub(crate) fn end_block(&mut self, at: UnixNanos, needed: Needed) -> Option<SlowChange> {
+        let block = self.block.end(at);
+        self.trend.tidy();
+        self.scale.tidy();
+        self.persistence.tidy();
+        self.habits()?.observe(&block, needed)
+    }
+
+    /// Whether the noise of the last block was as usual.
+    pub(crate) fn is_calm(&self) -> bool {
+        matches!(&self.slow, Slow::Habits(habits) if habits.is_calm())
+    }
+
+    fn habits(&mut self) -> Option<&mut Habits> {
+        match &mut self.slow {
+            Slow::First(_) => None,
+            Slow::Habits(habits) => Some(habits),
+        }
     }
 
     /// Compares the season of the last period with the learned one, at the end of each quarter.
@@ -134,11 +209,14 @@ impl Model {
         if profile.is_gathering() {
             return None;
         }
-        let phase = profile.phase(self.wall.local(at));
         let from_anchor = value - profile.anchor();
-        let said = rhythm.observe(at, phase, from_anchor, forecast.season, forecast.scale)?;
+        let said =
+            rhythm.observe(at, forecast.phase, from_anchor, forecast.season, forecast.scale)?;
         rhythm.restart();
         profile.relearn(self.wall.local(at));
+        if let Some(found) = &mut self.discovery {
+            found.let_go();
+        }
         Some(said)
     }
 
@@ -154,68 +232,102 @@ impl Model {
     pub(crate) fn season_at(&self, at: UnixNanos, config: &Config) -> f64 {
         #[cfg(feature = "zones")]
         if let Some(zone) = &config.zone {
-            return self.profile.as_ref().map_or(0.0, |p| p.offset(zone.local(at)).0);
+            return self.local_season(zone.local(at)).1;
         }
         let _ = config;
-        self.season(at).0
+        self.season(at).1
     }
 
     /// What the last residual lets expect so many ticks ahead.
     pub(crate) fn carried(&self, ticks: f64) -> f64 {
-        self.persistence.carry(ticks)
+        self.persistence.carry(ticks as f32)
     }
 
     /// The interval that one value in 200 leaves on either side, a scale wide at the least.
     pub(crate) fn interval(&self, forecast: &Forecast) -> (f64, f64) {
         let (up, down) = self.tail.reach();
         let Forecast { expected, scale, .. } = *forecast;
-        (expected - scale * down.max(1.0), expected + scale * up.max(1.0))
+        (expected - scale * larger(down, 1.0), expected + scale * larger(up, 1.0))
     }
 
     /// Learns from an ordinary value, `change` away from the one before. What is past two
     /// scales counts as two (Huber's clipping; the constant is that of Gelper et al.).
     pub(crate) fn learn(&mut self, at: UnixNanos, value: f64, change: f64, forecast: &Forecast) {
-        let Forecast { expected, carried, season, scale, .. } = *forecast;
+        let Forecast { expected, carried, season, scale, per_unit, own, phase, .. } = *forecast;
         let residual = value - expected;
-        let clipped = residual.clamp(-CLIP * scale, CLIP * scale);
+        let most = CLIP * scale;
+        let clipped = smaller(larger(residual, -most), most);
         let innovation = carried + clipped;
-        let youth = self.trend.youth();
         if self.suspect != 0.0 {
             self.tail.learn(self.suspect, 1.0, &self.gains);
             self.suspect = 0.0;
         }
-        self.tail.learn((residual / scale).clamp(-MOST_Z, MOST_Z), 1.0, &self.gains);
-        self.scale.learn(residual, change, self.gains.scale.max(youth), expected);
-        self.persistence.learn(innovation, scale, self.gains.scale.max(youth));
-        self.trend.learn(innovation, &self.gains);
+        self.tail.learn(forecast.standardised(residual), 1.0, &self.gains);
+        let youth = self.trend.youth();
+        let of_level = larger(self.gains.level, youth);
+        let youth = youth as f32;
+        let of_scale = if self.gains.scale > youth { self.gains.scale } else { youth };
+        self.scale.learn(residual, change, of_scale, expected, own);
+        self.persistence.learn(innovation, per_unit, of_scale);
+        self.trend.learn(innovation, of_level, &self.gains);
         if let Some(flat) = &mut self.flat {
-            flat.learn(gain(1.0, FLAT_MEMORY).max(youth));
+            flat.learn(if FLAT_GAIN > youth { FLAT_GAIN } else { youth });
         }
-        self.gather(at, expected + clipped, innovation, season);
+        self.gather(at, phase, expected + clipped, innovation, season);
+        self.gather_more(at, phase, Self::near(value, forecast), Some(innovation), season);
     }
 
-    fn gather(&mut self, at: UnixNanos, value: f64, innovation: f64, season: f64) {
-        if self.discovery.is_some() {
+    fn gather(&mut self, at: UnixNanos, phase: f64, value: f64, innovation: f64, season: f64) {
+        if self.discovery.as_deref().is_some_and(Hierarchy::is_first_wanted) {
             self.discover(at, value);
-        } else if let Some(profile) = &mut self.profile
-            && profile.learn(self.wall.local(at), value, innovation)
-        {
-            // From here on the season speaks for its part; the trend keeps the rest.
-            let level = self.trend.level() + season - profile.offset(self.wall.local(at)).0;
-            self.trend.settle(level);
+        } else if let Some(profile) = &mut self.profile {
+            let held = self.discovery.as_deref().is_some_and(Hierarchy::holds_the_first);
+            if !held && profile.learn(self.wall.local(at), phase, value, innovation) {
+                // From here on the season speaks for its part; the trend keeps the rest.
+                let level = self.trend.level() + season - self.season(at).1;
+                self.trend.settle(level);
+            }
+        }
+    }
+
+    /// A value with the worst of an outlier taken off, for who does not know what to expect yet.
+    fn near(value: f64, forecast: &Forecast) -> f64 {
+        let far = BEYOND * forecast.scale;
+        value.clamp(forecast.expected - far, forecast.expected + far)
+    }
+
+    /// Teaches the seasons over the first one, once that takes part. `season` is what all of them
+    /// were before.
+    fn gather_more(
+        &mut self,
+        at: UnixNanos,
+        phase: f64,
+        value: f64,
+        innovation: Option<f64>,
+        season: f64,
+    ) {
+        let (Some(found), Some(profile)) = (&mut self.discovery, &self.profile) else { return };
+        if profile.is_gathering() {
+            return;
+        }
+        let local = self.wall.local(at);
+        let left = value - profile.offset(phase).0;
+        if found.learn(local, left, innovation, self.cadence.spacing()) {
+            if let Some(rhythm) = &mut self.rhythm {
+                rhythm.restart();
+            }
+            self.trend.settle(self.trend.level() + season - self.season(at).1);
         }
     }
 
     /// Looks for a season; one that is found is learned from here on.
     fn discover(&mut self, at: UnixNanos, value: f64) {
         let spacing = self.cadence.spacing();
-        let Some(discovery) = &mut self.discovery else { return };
-        if let Some(period) = discovery.observe(at, value, spacing) {
-            if let Some(profile) = &mut self.profile {
-                profile.assign(period);
-            }
-            self.discovery = None;
-        } else if discovery.is_over() {
+        let (Some(found), Some(profile)) = (&mut self.discovery, &mut self.profile) else { return };
+        if let Some(period) = found.find_first(at, value, spacing) {
+            let slots = slots(period, spacing).unwrap_or(FOUND_SLOTS);
+            profile.assign(Season::new(period, slots));
+        } else if found.is_in_vain() {
             (self.discovery, self.profile, self.rhythm) = (None, None, None);
         }
     }
@@ -225,7 +337,7 @@ impl Model {
     pub(crate) fn suspect(&mut self, value: f64, forecast: &Forecast) {
         let Forecast { expected, carried, scale, .. } = *forecast;
         let residual = value - expected;
-        self.suspect = (residual / scale).clamp(-MOST_Z, MOST_Z);
+        self.suspect = forecast.standardised(residual);
         let detour = (carried + residual).clamp(-FARTHEST * scale, FARTHEST * scale);
         self.persistence.hold(carried + residual.clamp(-CLIP * scale, CLIP * scale), detour);
     }
@@ -233,11 +345,15 @@ impl Model {
     /// Teaches nothing while an alarm is on, and carries nothing over from it. A season still
     /// gathering its first period takes the value: it does not know yet what is strange.
     pub(crate) fn freeze(&mut self, at: UnixNanos, value: f64, forecast: &Forecast) {
-        if self.discovery.is_some() || self.profile.as_deref().is_some_and(Profile::is_gathering) {
-            self.gather(at, value, 0.0, forecast.season);
+        let far = FARTHEST * forecast.scale;
+        let phase = forecast.phase;
+        let first = self.discovery.as_deref().is_some_and(Hierarchy::is_first_wanted);
+        if first || self.profile.as_deref().is_some_and(Profile::is_gathering) {
+            self.gather(at, phase, value, 0.0, forecast.season);
+        } else if self.discovery.as_deref().is_some_and(Hierarchy::is_learning) {
+            self.gather_more(at, phase, Self::near(value, forecast), None, forecast.season);
         }
         self.suspect = 0.0;
-        let far = FARTHEST * forecast.scale;
         let detour = value - forecast.expected + forecast.carried;
         self.persistence.interrupt(detour.clamp(-far, far));
     }
@@ -245,13 +361,16 @@ impl Model {
     /// Goes on from what a lasting alarm brought; `slope` is per tick.
     pub(crate) fn adopt(&mut self, level: f64, spread: f64, slope: f64) {
         self.trend.adopt(level, slope);
-        self.blocks.restart();
+        self.block = Blocks::new();
+        if let Some(habits) = self.habits() {
+            habits.restart();
+        }
         self.scale.settle(level);
         if spread > self.scale.floored(level) {
             self.scale.start(spread);
         }
         if let Some(flat) = &mut self.flat
-            && flat.surprise() >= self.limits.surprise
+            && flat.surprise() >= self.limits.surprise().into()
         {
             flat.adopt();
         }
@@ -262,7 +381,9 @@ impl Model {
     /// Goes on with another noise.
     pub(crate) fn adopt_spread(&mut self, spread: f64) {
         self.scale.start(spread);
-        self.blocks.adopt_spread();
+        if let Some(habits) = self.habits() {
+            habits.adopt_spread();
+        }
         self.persistence.interrupt(0.0);
         self.cusum.reset();
     }
@@ -272,14 +393,16 @@ impl Model {
     pub(crate) fn is_sound(&self, config: &Config) -> bool {
         let season = match (&self.profile, config.season) {
             (Some(profile), Some(season)) => profile.is_sound(season),
-            (Some(profile), None) if config.discover.is_some() => profile.is_found(FOUND_SLOTS),
+            (Some(profile), None) if config.discover.is_some() => {
+                profile.is_found(crate::hierarchy::WEEK_SLOTS)
+            }
             (None, None) => true,
             _ => false,
         };
         season
-            && self.discovery.as_deref().is_none_or(Discovery::is_sound)
+            && self.discovery.as_deref().is_none_or(Hierarchy::is_sound)
             && (self.discovery.is_none() || config.discover.is_some())
-            && learnable(self.suspect)
+            && learnable(f64::from(self.suspect))
             && self.cadence.is_sound()
             && self.trend.is_sound()
             && self.scale.is_sound()
@@ -287,7 +410,13 @@ impl Model {
             && self.tail.is_sound()
             && self.cusum.is_sound()
             && self.flat.as_ref().is_none_or(Flatline::is_sound)
-            && self.blocks.is_sound()
+            && self.block.is_sound()
+            && match &self.slow {
+                Slow::First(first) => {
+                    self.trend.is_starting() && first.iter().all(|v| learnable(*v))
+                }
+                Slow::Habits(habits) => !self.trend.is_starting() && habits.is_sound(),
+            }
             && self.wall.is_sound()
             && self.rhythm.as_deref().is_none_or(Rhythm::is_sound)
             && self.rhythm.is_some() == self.profile.is_some()
@@ -296,12 +425,10 @@ impl Model {
     }
 }
 
-/// A residual of more scales than that is as strange as one can be.
-pub(crate) const MOST_Z: f64 = 1e9;
-/// Pieces of a season that was found.
-const FOUND_SLOTS: u16 = 96;
 const CLIP: f64 = 2.0;
 /// What a strange value leaves behind counts that many scales at most.
 const FARTHEST: f64 = 16.0;
-/// Half-life, in values, of how often a series repeats itself.
-const FLAT_MEMORY: f64 = 2048.0;
+/// So many scales away is where a level that is learned anew may be.
+const BEYOND: f64 = 64.0;
+/// How fast it is learned how often a series repeats itself: a half-life of 2048 values.
+const FLAT_GAIN: f32 = 3.383_936e-4;

@@ -1,5 +1,6 @@
 //! Location and scale that one wild value cannot move far.
 
+use crate::finite::{larger, smaller, unfaded};
 #[cfg(feature = "serde")]
 use crate::sample::learnable;
 
@@ -9,11 +10,11 @@ use crate::sample::learnable;
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Scale {
-    spread: f64,
-    step: f64,
     /// What was expected on average where `spread` was learned.
     place: f64,
     growth: Growth,
+    spread: f32,
+    step: f32,
 }
 
 /// How the size of residuals goes with what was expected: requests scatter more when there are
@@ -21,35 +22,42 @@ pub(crate) struct Scale {
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Growth {
-    seen: u32,
     place: f64,
-    size: f64,
     variance: f64,
     covariance: f64,
+    size: f32,
+    /// What a size gains where one more is expected.
+    slope: f32,
+    /// Residuals seen, counted to the length of the memory.
+    seen: u16,
 }
 
 impl Growth {
     fn learn(&mut self, place: f64, size: f64) {
-        self.seen = self.seen.saturating_add(1);
-        let gain = (1.0 / f64::from(self.seen)).max(GROWTH_GAIN);
-        let (off, size_off) = (place - self.place, size - self.size);
+        let gain = if self.seen < GROWTH_MEMORY {
+            self.seen += 1;
+            1.0 / f64::from(self.seen)
+        } else {
+            GROWTH_GAIN
+        };
+        let usual = f64::from(self.size);
+        let (off, size_off) = (place - self.place, size - usual);
         self.place += gain * off;
-        self.size += gain * size_off;
+        let usual = usual + gain * size_off;
+        self.size = usual as f32;
         self.variance = (1.0 - gain) * (self.variance + gain * off * off);
         self.covariance = (1.0 - gain) * (self.covariance + gain * off * size_off);
-    }
-
-    /// What a size gains where one more is expected. Moves no larger than the noise say nothing.
-    fn slope(&self) -> f64 {
-        let noise = 4.0 * self.size;
-        self.covariance / (self.variance + noise * noise).max(f64::MIN_POSITIVE)
+        // Moves no larger than the noise say nothing.
+        let noise = 4.0 * usual;
+        self.slope =
+            (self.covariance / larger(self.variance + noise * noise, f64::MIN_POSITIVE)) as f32;
     }
 }
 
 impl Scale {
     /// Starts over from a first estimate of the scale.
     pub(crate) fn start(&mut self, spread: f64) {
-        self.spread = spread;
+        self.spread = spread as f32;
     }
 
     /// Takes the present spread for that of this level.
@@ -62,46 +70,71 @@ impl Scale {
     /// becomes the step.
     pub(crate) fn first_move(&mut self, change: f64) {
         if self.step == 0.0 {
-            self.step = change.abs() / FIRST_STEPS;
+            self.step = (change.abs() / FIRST_STEPS) as f32;
         }
     }
 
-    /// Learns from the residual and the move of an ordinary value.
-    pub(crate) fn learn(&mut self, residual: f64, change: f64, gain: f64, magnitude: f64) {
-        let limit = CLIP * self.at(magnitude);
-        let size = MEAN_TO_SCALE * residual.abs().min(limit);
+    /// Learns from the residual and the move of an ordinary value. `here` is the scale where
+    /// `magnitude` was expected, as [`Scale::at`] gives it.
+    pub(crate) fn learn(
+        &mut self,
+        residual: f64,
+        change: f64,
+        gain: f32,
+        magnitude: f64,
+        here: f64,
+    ) {
+        let size = MEAN_TO_SCALE * smaller(residual.abs(), CLIP * here);
         self.growth.learn(magnitude, size);
-        self.place += gain * (magnitude - self.place);
-        self.spread += gain * (size - self.spread);
+        self.place += f64::from(gain) * (magnitude - self.place);
+        self.spread += gain * (size as f32 - self.spread);
         if change != 0.0 {
-            self.step += STEP_GAIN * (change.abs().min(4.0 * self.step) - self.step);
+            let (moved, most) = (change.abs() as f32, 4.0 * self.step);
+            let moved = if moved < most { moved } else { most };
+            self.step += STEP_GAIN * (moved - self.step);
+        }
+    }
+
+    /// Lets go of what faded away.
+    pub(crate) fn tidy(&mut self) {
+        let Growth { size, variance, covariance, .. } = &mut self.growth;
+        for size in [&mut self.spread, &mut *size] {
+            *size = unfaded(f64::from(*size)) as f32;
+        }
+        if *size == 0.0 {
+            (*variance, *covariance) = (0.0, 0.0);
         }
     }
 
     /// The scale where `expected` is expected, floor included.
     pub(crate) fn at(&self, expected: f64) -> f64 {
-        let gained = self.growth.slope() * (expected - self.place);
-        let spread = self.spread + gained.clamp(-0.5 * self.spread, self.spread);
-        spread.max(self.least(expected))
+        let spread = f64::from(self.spread);
+        let gained = f64::from(self.growth.slope) * (expected - self.place);
+        let gained = smaller(larger(gained, -0.5 * spread), spread);
+        larger(spread + gained, self.least(expected))
     }
 
     fn least(&self, magnitude: f64) -> f64 {
-        (RESOLUTION * magnitude.abs()).max(0.5 * self.step).max(f64::MIN_POSITIVE)
+        let least = larger(RESOLUTION * magnitude.abs(), 0.5 * f64::from(self.step));
+        larger(least, f64::MIN_POSITIVE)
     }
 
     /// The scale with the automatic floor: half a step, or what a float can tell apart from
     /// `magnitude`. Always above zero.
     pub(crate) fn floored(&self, magnitude: f64) -> f64 {
-        self.spread.max(self.least(magnitude))
+        larger(f64::from(self.spread), self.least(magnitude))
     }
 
     /// Whether a restored scale can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        let Growth { place, size, variance, covariance, .. } = self.growth;
-        let moments = [self.place, place, size, variance, covariance];
-        [self.spread, self.step, size, variance].iter().all(|v| learnable(*v) && *v >= 0.0)
-            && moments.iter().all(|v| learnable(*v))
+        let Growth { place, variance, covariance, size, slope, seen } = self.growth;
+        let sizes = [self.spread, self.step, size];
+        sizes.iter().all(|v| learnable(f64::from(*v)) && *v >= 0.0)
+            && [self.place, place, covariance, f64::from(slope)].iter().all(|v| learnable(*v))
+            && learnable(variance)
+            && variance >= 0.0
+            && seen <= GROWTH_MEMORY
     }
 }
 
@@ -111,18 +144,20 @@ impl Scale {
 #[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Persistence {
-    previous: f64,
+    previous: f32,
     /// How far the last value was from the trend, when it was too strange to go on from.
-    detour: f64,
-    product: f64,
-    square: f64,
+    detour: f32,
+    product: f32,
+    square: f32,
+    /// Lag-one autocorrelation, 0…0.95.
+    correlation: f32,
 }
 
 impl Persistence {
     /// What the last residual lets expect of this one, `ticks` later.
-    pub(crate) fn carry(&self, ticks: f64) -> f64 {
+    pub(crate) fn carry(&self, ticks: f32) -> f64 {
         let kept = self.correlation();
-        self.previous * if ticks == 1.0 { kept } else { kept.powf(ticks) }
+        f64::from(self.previous * if ticks == 1.0 { kept } else { kept.powf(ticks) })
     }
 
     /// What to add to that when the last, strange value was an innovation of the series and not an
@@ -131,42 +166,53 @@ impl Persistence {
         if self.detour == 0.0 || self.correlation() < REMEMBERS {
             return 0.0;
         }
-        self.correlation() * (self.detour - self.previous)
+        f64::from(self.correlation * (self.detour - self.previous))
     }
 
-    /// Learns from an ordinary residual, already clipped by its forecaster.
-    pub(crate) fn learn(&mut self, residual: f64, scale: f64, gain: f64) {
-        let now = (residual / scale).clamp(-WANDER, WANDER);
-        let before = (self.previous / scale).clamp(-WANDER, WANDER);
+    /// Learns from an ordinary residual, already clipped by its forecaster. `per_unit` is how many
+    /// scales one unit of it is.
+    pub(crate) fn learn(&mut self, residual: f64, per_unit: f64, gain: f32) {
+        let now = ((residual * per_unit) as f32).clamp(-WANDER, WANDER);
+        let before = ((f64::from(self.previous) * per_unit) as f32).clamp(-WANDER, WANDER);
         self.product += gain * (now * before - self.product);
         self.square += gain * (now * now - self.square);
-        self.previous = residual;
+        // The added constant draws a young estimate towards none, and one of residuals far below
+        // the scale's floor.
+        self.correlation = (self.product / (self.square + 0.02)).clamp(0.0, 0.95);
+        self.previous = residual as f32;
         self.detour = 0.0;
+    }
+
+    /// Lets go of what faded away.
+    pub(crate) fn tidy(&mut self) {
+        for number in [&mut self.previous, &mut self.product, &mut self.square] {
+            *number = unfaded(f64::from(*number)) as f32;
+        }
     }
 
     /// Carries a residual over without learning from it.
     pub(crate) fn hold(&mut self, residual: f64, detour: f64) {
-        self.previous = residual;
-        self.detour = detour;
+        self.previous = residual as f32;
+        self.detour = detour as f32;
     }
 
     /// Carries nothing over from a residual that was not ordinary.
     pub(crate) fn interrupt(&mut self, detour: f64) {
-        (self.previous, self.detour) = (0.0, detour);
+        (self.previous, self.detour) = (0.0, detour as f32);
     }
 
     /// Lag-one autocorrelation, 0…0.95.
-    pub(crate) fn correlation(&self) -> f64 {
-        // The added constant draws a young estimate towards none, and one of residuals far below
-        // the scale's floor.
-        (self.product / (self.square + 0.02)).clamp(0.0, 0.95)
+    pub(crate) fn correlation(&self) -> f32 {
+        self.correlation
     }
 
     /// Whether a restored state can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        [self.previous, self.product, self.square, self.detour].iter().all(|v| learnable(*v))
+        let numbers = [self.previous, self.product, self.square, self.detour];
+        numbers.iter().all(|v| learnable(f64::from(*v)))
             && self.square >= 0.0
+            && (0.0..=0.95).contains(&self.correlation)
     }
 }
 
@@ -200,13 +246,14 @@ const MAD_TO_SCALE: f64 = 1.482_602;
 /// Residuals past that many scales teach no more than that.
 const CLIP: f64 = 3.0;
 /// A persistent residual wanders farther than the scale of its innovations.
-const WANDER: f64 = 8.0;
+const WANDER: f32 = 8.0;
 /// Correlation from which a strange value may be an innovation that lasts.
-const REMEMBERS: f64 = 0.4;
+const REMEMBERS: f32 = 0.4;
 /// Memory of a day and a half at one value a minute.
-const GROWTH_GAIN: f64 = 1.0 / 2048.0;
+const GROWTH_MEMORY: u16 = 2048;
+const GROWTH_GAIN: f64 = 1.0 / GROWTH_MEMORY as f64;
 const FIRST_STEPS: f64 = 8.0;
-const STEP_GAIN: f64 = 1.0 / 32.0;
+const STEP_GAIN: f32 = 1.0 / 32.0;
 /// Relative float noise of a value that was computed, not measured.
 const RESOLUTION: f64 = 1e-12;
 
@@ -219,8 +266,9 @@ mod tests {
         let mut scale = Scale::default();
         scale.start(1.0);
         scale.first_move(1.0);
-        scale.learn(1e9, 0.0, 0.1, 0.0);
-        assert!(scale.floored(0.0) <= 0.9 + 0.1 * CLIP * MEAN_TO_SCALE + 1e-12);
+        let here = scale.at(0.0);
+        scale.learn(1e9, 0.0, 0.1, 0.0, here);
+        assert!(scale.floored(0.0) <= 0.9 + 0.1 * CLIP * MEAN_TO_SCALE + 1e-6);
     }
 
     #[test]
@@ -239,7 +287,7 @@ mod tests {
             seed = seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1);
             let noise = (seed >> 33) as f64 / f64::from(1_u32 << 31) - 0.5;
             value = 0.7 * value + noise;
-            persistence.learn(value, 0.4, 0.001);
+            persistence.learn(value, 2.5, 0.001);
         }
         assert!((persistence.correlation() - 0.7).abs() < 0.1, "{}", persistence.correlation());
     }

@@ -18,6 +18,8 @@ pub(crate) struct Rhythm {
     seen: u32,
     mean: f64,
     spread: f64,
+    /// Variance that the season usually leaves.
+    usual_left: f64,
 }
 
 #[derive(Debug, Clone, Copy, Default)]
@@ -28,6 +30,7 @@ struct Sums {
     value: f64,
     product: f64,
     square: f64,
+    value_square: f64,
 }
 
 /// The season is not what it was.
@@ -87,12 +90,17 @@ impl Rhythm {
         let off = shown - self.mean;
         let usual = self.spread.max(LEAST_SPREAD);
         let needed = MANY_SPREADS * usual + LEAST_CHANGE;
-        let visible = off.abs() * amplitude > scale;
-        if self.seen > WARM && off.abs() >= needed && visible {
+        let visible = off.abs() * amplitude > VISIBLE * scale;
+        if self.seen > WARM && off.abs() >= needed && visible && self.is_all_over(&all) {
             let ratio = off.abs() / needed;
             return Some(Rewritten { onset, change: off, amplitude, ratio });
         }
+        // What may be the beginning of a change must not make it look usual.
+        let off = if self.seen > WARM { off.clamp(-TRUSTED * usual, TRUSTED * usual) } else { off };
         let gain = (1.0 / f64::from(self.seen)).max(GAIN);
+        let left = all.left(self.mean);
+        let most = if self.seen > WARM { TRUSTED * self.usual_left } else { f64::INFINITY };
+        self.usual_left += gain * (left.min(most) - self.usual_left);
         self.mean += gain * off;
         if self.seen > 1 {
             self.spread += gain * (off.abs() - self.spread);
@@ -100,10 +108,23 @@ impl Rhythm {
         None
     }
 
+    /// Whether no half of the period is as ever: what an incident of some hours leaves is.
+    fn is_all_over(&self, all: &Sums) -> bool {
+        let [first, second, third] = self.past;
+        let quarters = [self.current, first, second, third];
+        let least = SHARE * (all.left(self.mean) - self.usual_left);
+        (0..4).all(|at| {
+            let mut half = quarters[at];
+            half.join(&quarters[(at + 1) % 4]);
+            half.left(self.mean) - self.usual_left >= least
+        })
+    }
+
     /// Whether a restored rhythm can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        self.quarter < 4 && learnable(self.mean) && learnable(self.spread)
+        let own = [self.mean, self.spread, self.usual_left];
+        self.quarter < 4 && own.iter().all(|v| learnable(*v))
     }
 }
 
@@ -114,6 +135,7 @@ impl Sums {
         self.value += value;
         self.product += value * season;
         self.square += season * season;
+        self.value_square += value * value;
     }
 
     fn join(&mut self, other: &Self) {
@@ -122,6 +144,17 @@ impl Sums {
         self.value += other.value;
         self.product += other.product;
         self.square += other.square;
+        self.value_square += other.value_square;
+    }
+
+    /// The variance that so much of the season leaves.
+    fn left(&self, share: f64) -> f64 {
+        let (season, value) = (self.season / self.count, self.value / self.count);
+        let of_season = self.square / self.count - season * season;
+        let of_value = self.value_square / self.count - value * value;
+        let both = self.product / self.count - season * value;
+        let left = of_value - share * (2.0 * both - share * of_season);
+        if left.is_finite() { left.max(0.0) } else { 0.0 }
     }
 
     /// Share of the season in the values, and the season's deviation.
@@ -138,7 +171,14 @@ impl Sums {
 const WARM: u32 = 6;
 const LEAST_VALUES: f64 = 16.0;
 const GAIN: f64 = 1.0 / 16.0;
-const MANY_SPREADS: f64 = 6.0;
+const MANY_SPREADS: f64 = 5.0;
+/// In scales, the least that a change makes of the usual deviation of the season.
+const VISIBLE: f64 = 0.35;
+/// How much of what the season leaves unexplained must be in each half of the period: of a wave that
+/// moved it is a fifth.
+const SHARE: f64 = 0.05;
+/// Spreads off that teach.
+const TRUSTED: f64 = 2.0;
 const LEAST_SPREAD: f64 = 0.01;
 /// A tenth of the season more or less is no news.
 const LEAST_CHANGE: f64 = 0.1;

@@ -2,8 +2,8 @@
 
 use std::time::Duration;
 
-/// An instant as nanoseconds since the Unix epoch, so that every clock can feed a detector.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+/// An instant as nanoseconds since the Unix epoch (the default), so that every clock can feed a detector.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub struct UnixNanos(i64);
 
@@ -21,6 +21,11 @@ impl UnixNanos {
     /// The time since `earlier`; zero when `earlier` is the later of the two.
     pub fn since(self, earlier: Self) -> Duration {
         Duration::from_nanos(self.0.saturating_sub(earlier.0).max(0) as u64)
+    }
+
+    /// Seconds since `earlier`; zero when `earlier` is the later of the two.
+    pub(crate) fn seconds_since(self, earlier: Self) -> f64 {
+        self.0.saturating_sub(earlier.0).max(0) as f64 / 1e9
     }
 
     /// This instant moved forward, saturating at the end of time.

@@ -71,18 +71,21 @@ impl Profile {
         }
     }
 
-    /// The season's part of the expected value, linear between the middles of two slots, and how
+    /// The season's part of the expected value at a phase, linear between the middles of two slots, and how
     /// far these are apart: within a slot nobody knows when a steep edge comes. Both zero until a
     /// period has been learned.
-    pub(crate) fn offset(&self, at: UnixNanos) -> (f64, f64) {
+    pub(crate) fn offset(&self, phase: f64) -> (f64, f64) {
         if !self.ready {
             return (0.0, 0.0);
         }
         let slots = self.offsets.len();
-        let place = self.phase(at) * slots as f64 + slots as f64 - 0.5;
-        let (whole, part) = (place.floor(), place.fract());
-        let left = f64::from(self.offsets[whole as usize % slots]);
-        let right = f64::from(self.offsets[(whole as usize + 1) % slots]);
+        // Half a slot on, so that the whole part names the slot whose middle comes next.
+        let place = phase * slots as f64 + 0.5;
+        let whole = place as usize;
+        let part = place - whole as f64;
+        let next = if whole < slots { whole } else { 0 };
+        let last = if whole == 0 { slots } else { whole } - 1;
+        let (left, right) = (f64::from(self.offsets[last]), f64::from(self.offsets[next]));
         (left + part * (right - left), (right - left).abs())
     }
 
@@ -91,11 +94,11 @@ impl Profile {
         !self.ready
     }
 
-    /// Learns from an ordinary value: `value` itself, its outliers clipped, while gathering;
+    /// Learns from an ordinary value at an instant of this phase: `value` itself, its outliers clipped, while gathering;
     /// `residual`, clipped too, afterwards. True when the season takes part from now on.
-    pub(crate) fn learn(&mut self, at: UnixNanos, value: f64, residual: f64) -> bool {
-        let slot = ((self.phase(at) * self.offsets.len() as f64) as usize)
-            .min(self.offsets.len() - 1) as u16;
+    pub(crate) fn learn(&mut self, at: UnixNanos, phase: f64, value: f64, residual: f64) -> bool {
+        let slots = self.offsets.len();
+        let slot = ((phase * slots as f64) as usize).min(slots - 1) as u16;
         let started = *self.started.get_or_insert_with(|| {
             self.anchor = value;
             self.slot = slot;
@@ -127,15 +130,16 @@ impl Profile {
             && [self.anchor, self.sum].iter().all(|v| learnable(*v))
     }
 
-    /// Takes another period, before anything was gathered.
-    pub(crate) fn assign(&mut self, period: Duration) {
-        self.period_ns = i64::try_from(period.as_nanos()).unwrap_or(i64::MAX).max(1_000_000);
+    /// Takes another season, before anything was gathered. Allocates.
+    pub(crate) fn assign(&mut self, season: Season) {
+        *self = Self::new(season);
     }
 
     /// Whether a restored profile of a season that was found can be gone on with.
     #[cfg(feature = "serde")]
-    pub(crate) fn is_found(&self, slots: u16) -> bool {
+    pub(crate) fn is_found(&self, most_slots: u16) -> bool {
         let period = Duration::from_nanos(self.period_ns.unsigned_abs());
+        let slots = self.offsets.len().min(usize::from(most_slots)) as u16;
         self.period_ns > 0 && self.is_sound(Season::new(period, slots))
     }
 
@@ -219,12 +223,14 @@ mod tests {
     fn learns_a_wave_and_not_before_a_period_has_passed() {
         let mut profile = Profile::new(Season::new(Duration::from_mins(4), 24));
         for second in 0..240 {
-            assert!(!profile.learn(UnixNanos::new(second * SECOND), 100.0 + wave(second), 0.0));
-            assert_eq!(profile.offset(UnixNanos::new(second * SECOND)), (0.0, 0.0));
+            let at = UnixNanos::new(second * SECOND);
+            let phase = profile.phase(at);
+            assert!(!profile.learn(at, phase, 100.0 + wave(second), 0.0));
+            assert_eq!(profile.offset(phase), (0.0, 0.0));
         }
-        assert!(profile.learn(UnixNanos::new(240 * SECOND), 100.0, 0.0));
+        assert!(profile.learn(UnixNanos::new(240 * SECOND), 0.0, 100.0, 0.0));
         for second in 241..480 {
-            let (offset, _) = profile.offset(UnixNanos::new(second * SECOND));
+            let (offset, _) = profile.offset(profile.phase(UnixNanos::new(second * SECOND)));
             assert!((offset - wave(second)).abs() < 0.5, "{second}: {offset}");
         }
     }

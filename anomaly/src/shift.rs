@@ -1,5 +1,7 @@
 //! A change that stays: evidence of a shifted level summed over values.
 
+use std::hint::select_unpredictable;
+
 use crate::sample::UnixNanos;
 #[cfg(feature = "serde")]
 use crate::sample::learnable;
@@ -39,22 +41,15 @@ impl Direction {
 }
 
 /// Two-sided CUSUM (Page 1954) over normal deviates, each clipped so that no single value
-/// decides alone. A shift below one scale leaves no evidence.
-#[derive(Debug, Clone)]
+/// decides alone. A shift below one scale leaves no evidence. Of each pair the first is up.
+#[derive(Debug, Clone, Default)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct Cusum {
-    up: Side,
-    down: Side,
-}
-
-#[derive(Debug, Clone)]
-#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
-struct Side {
-    sum: f64,
-    onset: UnixNanos,
-    peak: f64,
-    residuals: f64,
-    count: u32,
+    sums: [f32; 2],
+    peaks: [f32; 2],
+    residuals: [f32; 2],
+    counts: [u32; 2],
+    onsets: [UnixNanos; 2],
 }
 
 /// The evidence for a shift.
@@ -66,31 +61,48 @@ pub(crate) struct Shift {
     /// Mean residual since the onset, in the unit of the series.
     pub(crate) size: f64,
     /// Evidence over what is needed: one and more is a shift.
-    pub(crate) ratio: f64,
+    pub(crate) ratio: f32,
 }
 
 impl Cusum {
     pub(crate) fn new() -> Self {
-        Self { up: Side::new(), down: Side::new() }
+        Self::default()
     }
 
-    /// Adds a value: its signed normal deviate and its residual. The stronger side's evidence.
+    /// Adds a value: its signed normal deviate and its residual. The stronger side's evidence over
+    /// `limit`, what is needed: at one and more there is a [`Cusum::shift`].
     pub(crate) fn observe(
         &mut self,
         at: UnixNanos,
-        deviate: f64,
+        deviate: f32,
         residual: f64,
-        limit: f64,
-    ) -> Shift {
-        self.up.add(at, deviate, residual, limit);
-        self.down.add(at, -deviate, residual, limit);
-        let (direction, side) = if self.up.sum >= self.down.sum {
-            (Direction::Up, &self.up)
-        } else {
-            (Direction::Down, &self.down)
-        };
-        let size = side.residuals / f64::from(side.count.max(1));
-        Shift { direction, onset: side.onset, size, ratio: side.sum / limit }
+        limit: f32,
+    ) -> f32 {
+        let (residual, most) = (residual as f32, MOST_LIMITS * limit);
+        // Multiplied and selected, not branched for: nobody can foretell a noise.
+        for (side, deviate) in [deviate, -deviate].into_iter().enumerate() {
+            let sum = self.sums[side] + (deviate.clamp(-CLIP, CLIP) - ALLOWANCE);
+            let sum = larger(if sum < most { sum } else { most }, 0.0);
+            let (peak, goes_on) = (self.peaks[side], u32::from(sum > 0.0));
+            // What went before an outweighing deviate was noise: the change begins there.
+            let begins = deviate > OUTWEIGHS * peak;
+            let (kept, evident) = (f32::from(!begins), goes_on as f32);
+            self.sums[side] = sum;
+            self.peaks[side] = larger(peak, deviate) * evident;
+            self.residuals[side] = (self.residuals[side] * kept + residual) * evident;
+            self.counts[side] =
+                (self.counts[side] * u32::from(!begins)).saturating_add(1) * goes_on;
+            self.onsets[side] = select_unpredictable(begins, at, self.onsets[side]);
+        }
+        larger(self.sums[0], self.sums[1]) / limit
+    }
+
+    /// The shift there is this much evidence for.
+    pub(crate) fn shift(&self, ratio: f32) -> Shift {
+        let side = usize::from(self.sums[0] < self.sums[1]);
+        let direction = if side == 0 { Direction::Up } else { Direction::Down };
+        let size = f64::from(self.residuals[side]) / f64::from(self.counts[side].max(1));
+        Shift { direction, onset: self.onsets[side], size, ratio }
     }
 
     /// Forgets all evidence.
@@ -101,48 +113,30 @@ impl Cusum {
     /// Whether restored sums can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        [&self.up, &self.down]
-            .iter()
-            .all(|side| [side.sum, side.peak, side.residuals].iter().all(|v| learnable(*v)))
+        let numbers = [self.sums, self.peaks, self.residuals];
+        numbers.as_flattened().iter().all(|v| learnable(f64::from(*v)))
     }
 }
 
-impl Side {
-    fn new() -> Self {
-        Self { sum: 0.0, onset: UnixNanos::new(0), peak: 0.0, residuals: 0.0, count: 0 }
-    }
-
-    fn add(&mut self, at: UnixNanos, deviate: f64, residual: f64, limit: f64) {
-        let sum = (self.sum + deviate.clamp(-CLIP, CLIP) - ALLOWANCE).min(MOST_LIMITS * limit);
-        if sum <= 0.0 {
-            *self = Self::new();
-            return;
-        }
-        if deviate > OUTWEIGHS * self.peak {
-            // What went before was noise: the change begins here.
-            (self.onset, self.residuals, self.count) = (at, 0.0, 0);
-        }
-        self.peak = self.peak.max(deviate);
-        self.sum = sum;
-        self.residuals += residual;
-        self.count = self.count.saturating_add(1);
-    }
+fn larger(a: f32, b: f32) -> f32 {
+    if a > b { a } else { b }
 }
 
 /// The evidence needed for one false shift in `values` independent normal values, by Siegmund's
 /// approximation of the run length (1985).
 pub(crate) fn limit_for(values: f64) -> f64 {
-    let needed = (2.0 * ALLOWANCE * ALLOWANCE * values).ln() / (2.0 * ALLOWANCE) - 1.166;
+    let allowance = f64::from(ALLOWANCE);
+    let needed = (2.0 * allowance * allowance * values).ln() / (2.0 * allowance) - 1.166;
     needed.clamp(4.0, 12.0)
 }
 
 /// Half the shift looked for: two scales.
-const ALLOWANCE: f64 = 1.0;
-const CLIP: f64 = 4.0;
+const ALLOWANCE: f32 = 1.0;
+const CLIP: f32 = 4.0;
 /// A deviate that many times larger than any before it begins the change.
-const OUTWEIGHS: f64 = 2.0;
+const OUTWEIGHS: f32 = 2.0;
 /// Evidence kept while a shift lasts, in limits.
-const MOST_LIMITS: f64 = 2.0;
+const MOST_LIMITS: f32 = 2.0;
 
 #[cfg(test)]
 mod tests {
@@ -152,13 +146,13 @@ mod tests {
     fn names_the_onset_the_way_and_the_size() {
         let mut cusum = Cusum::new();
         for i in 0..100 {
-            let shift = cusum.observe(UnixNanos::new(i), 0.5, 1.0, 6.0);
-            assert!(shift.ratio < 1.0);
+            assert!(cusum.observe(UnixNanos::new(i), 0.5, 1.0, 6.0) < 1.0);
         }
-        let shift = (100..110)
+        let ratio = (100..110)
             .map(|i| cusum.observe(UnixNanos::new(i), -3.0, -7.0, 6.0))
-            .find(|shift| shift.ratio >= 1.0)
+            .find(|ratio| *ratio >= 1.0)
             .expect("three deviates a value are a shift");
+        let shift = cusum.shift(ratio);
         assert_eq!(shift.direction, Direction::Down);
         assert_eq!(shift.onset, UnixNanos::new(100));
         assert_eq!(shift.size, -7.0);
@@ -166,15 +160,15 @@ mod tests {
 
     #[test]
     fn one_value_never_decides() {
-        let shift = Cusum::new().observe(UnixNanos::new(0), 1e9, 1e9, limit_for(0.0));
-        assert!(shift.ratio < 1.0);
+        let limit = limit_for(0.0) as f32;
+        assert!(Cusum::new().observe(UnixNanos::new(0), 1e9, 1e9, limit) < 1.0);
     }
 
     #[test]
     fn a_shift_below_one_scale_is_none() {
         let mut cusum = Cusum::new();
         for i in 0..10_000 {
-            assert_eq!(cusum.observe(UnixNanos::new(i), 0.99, 0.99, 3.0).ratio, 0.0);
+            assert_eq!(cusum.observe(UnixNanos::new(i), 0.99, 0.99, 3.0), 0.0);
         }
     }
 }

@@ -61,7 +61,7 @@ pub struct Signal {
     pub direction: Direction,
     /// How far the level moved (mean over the change), in the unit of the series. Of a slope
     /// change what the slope gained, in that unit per second; of a variance change what the usual
-    /// deviation gained, of a season change what the season's did; of a flatline nothing, of
+    /// deviation gained, of a season change what the learned season's did; of a flatline nothing, of
     /// missing data the silence in seconds, of a value out of range how far out it is.
     pub size: f64,
     /// How sure, 0.5 at the threshold of the false-alarm budget and towards 1 beyond: each nat
@@ -98,9 +98,13 @@ impl fmt::Display for Signal {
                 return write!(f, "values scatter by {size} {much} than usual, for {seconds} s");
             }
             Kind::SeasonChange => {
-                let much = if self.direction == Direction::Up { "larger" } else { "smaller" };
+                // It may be smaller, or come at another hour: what was learned is not there.
+                let much = if self.direction == Direction::Up { "more" } else { "less" };
                 let size = Figure(self.size.abs());
-                return write!(f, "season {much} by {size} than learned, for {seconds} s");
+                return write!(
+                    f,
+                    "season changed: {size} {much} of the learned one, for {seconds} s"
+                );
             }
             Kind::Flatline => {
                 return write!(f, "flatline: {} for {seconds} s", Figure(self.seen));
@@ -142,7 +146,8 @@ pub struct Observation {
     pub at: UnixNanos,
     /// What came; NaN when nothing did.
     pub seen: f64,
-    /// What was expected, from what was seen before this sample.
+    /// What was expected, from what was seen before this sample; of the first value
+    /// that value.
     pub expected: f64,
     /// Lower end of what is usual: one value in 200 falls below.
     pub lower: f64,
@@ -213,7 +218,7 @@ mod tests {
         let sentences = [
             (Kind::SlopeChange, "slope change up by 1482 an hour: 0.4 where"),
             (Kind::VarianceChange, "values scatter by 0.412 more than usual, for 1.25 s"),
-            (Kind::SeasonChange, "season larger by 0.412 than learned, for 1.25 s"),
+            (Kind::SeasonChange, "season changed: 0.412 more of the learned one, for 1.25 s"),
             (Kind::OutOfRange, "0.4 is 0.412 above the known range, for 1.25 s"),
         ];
         for (kind, sentence) in sentences {

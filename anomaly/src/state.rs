@@ -56,7 +56,7 @@ impl RestoreError {
 
 impl Snapshot {
     /// The version of the format written, and the only one read.
-    pub const VERSION: u32 = 3;
+    pub const VERSION: u32 = 4;
 }
 
 impl Detector {

@@ -1,6 +1,7 @@
 //! Where the series is and where it is heading, apart from its season.
 
 use crate::decay::Gains;
+use crate::finite::unfaded;
 use crate::moments::median_and_scale;
 #[cfg(feature = "serde")]
 use crate::sample::learnable;
@@ -13,9 +14,11 @@ use crate::sample::learnable;
 pub(crate) struct Trend {
     level: f64,
     slope: f64,
-    first: [f64; FIRST],
     seen: u32,
 }
+
+/// Room for the first values.
+pub(crate) type First = [f64; FIRST];
 
 impl Trend {
     /// Whether the first values are still being gathered.
@@ -23,15 +26,15 @@ impl Trend {
         (self.seen as usize) < FIRST
     }
 
-    /// Takes one of the first values: the level is their median. Gives their scale once there
-    /// are enough.
+    /// Takes one of the first values, to be kept in `first` until there are enough: the level is
+    /// their median. Gives their scale then.
     ///
     /// # Panics
     /// When the trend is past its start.
-    pub(crate) fn start(&mut self, value: f64) -> Option<f64> {
-        self.first[self.seen as usize] = value;
+    pub(crate) fn start(&mut self, value: f64, first: &mut First) -> Option<f64> {
+        first[self.seen as usize] = value;
         self.seen += 1;
-        let mut values = self.first;
+        let mut values = *first;
         let (median, scale) = median_and_scale(&mut values[..self.seen as usize]);
         self.level = median;
         (!self.is_starting()).then_some(scale)
@@ -42,11 +45,16 @@ impl Trend {
         self.level + self.slope * gains.horizon
     }
 
-    /// Moves to what the forecast and a clipped residual say. A young trend learns faster.
-    pub(crate) fn learn(&mut self, residual: f64, gains: &Gains) {
-        self.level = self.forecast(gains) + gains.level.max(self.youth()) * residual;
+    /// Moves to what the forecast and a clipped residual say, with this gain of the level.
+    pub(crate) fn learn(&mut self, residual: f64, gain: f64, gains: &Gains) {
+        self.level = self.forecast(gains) + gain * residual;
         self.slope = self.slope * gains.damping + gains.slope * residual;
         self.seen = self.seen.saturating_add(1);
+    }
+
+    /// Lets go of what faded away.
+    pub(crate) fn tidy(&mut self) {
+        (self.level, self.slope) = (unfaded(self.level), unfaded(self.slope));
     }
 
     /// The least gain of a trend this young: that of a plain mean.
@@ -78,7 +86,7 @@ impl Trend {
     /// Whether a restored trend can be gone on with.
     #[cfg(feature = "serde")]
     pub(crate) fn is_sound(&self) -> bool {
-        learnable(self.level) && learnable(self.slope) && self.first.iter().all(|v| learnable(*v))
+        learnable(self.level) && learnable(self.slope)
     }
 }
 
@@ -99,11 +107,11 @@ mod tests {
 
     #[test]
     fn three_wild_values_do_not_spoil_the_start() {
-        let mut trend = Trend::default();
+        let (mut trend, mut first) = (Trend::default(), First::default());
         for value in [5.0, 900.0, 5.1, 4.9, -700.0, 5.0, 800.0] {
-            assert_eq!(trend.start(value), None);
+            assert_eq!(trend.start(value, &mut first), None);
         }
-        let scale = trend.start(5.05).expect("the eighth value ends the start");
+        let scale = trend.start(5.05, &mut first).expect("the eighth value ends the start");
         assert!((trend.level() - 5.0).abs() < 0.1, "{}", trend.level());
         assert!(scale < 0.3, "{scale}");
     }
@@ -111,12 +119,13 @@ mod tests {
     #[test]
     fn follows_a_ramp() {
         let (mut trend, gains) = (Trend::default(), gains());
+        let mut first = First::default();
         for i in 0..8 {
-            trend.start(f64::from(i));
+            trend.start(f64::from(i), &mut first);
         }
         for i in 8..400 {
             let residual = f64::from(i) - trend.forecast(&gains);
-            trend.learn(residual, &gains);
+            trend.learn(residual, gains.level.max(trend.youth()), &gains);
         }
         assert!((trend.forecast(&gains) - 400.0).abs() < 5.0, "{}", trend.forecast(&gains));
         assert!(trend.slope > 0.8, "{}", trend.slope);

@@ -4,14 +4,16 @@
 use crate::alarm::{Alarm, Course};
 use crate::blocks::{Needed, Slow};
 use crate::config::Config;
+use crate::finite::{larger, smaller};
 use crate::flatline::Flatline;
+use crate::forecast::Forecast;
 use crate::horizons::Horizons;
-use crate::model::{Forecast, MOST_Z, Model};
+use crate::model::Model;
 use crate::rhythm::Rewritten;
 use crate::sample::UnixNanos;
 use crate::shift::{Direction, Shift};
 use crate::signal::Kind;
-use crate::tail::normal_deviate;
+use crate::tail::Strange;
 
 /// What a detector has seen and said.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
@@ -55,15 +57,21 @@ pub(crate) struct Arrived {
 #[derive(Debug, Clone, Copy)]
 pub(crate) struct Evidence {
     residual: f64,
-    spike: f64,
-    flat: f64,
-    shift: Shift,
+    spike: f32,
+    flat: f32,
+    shift: f32,
 }
 
 impl Evidence {
+    /// Whether nothing can begin with the value.
+    fn is_quiet(&self) -> bool {
+        self.spike < SUSPECT && self.shift < 1.0 && self.flat < 1.0
+    }
+
     /// The most of it.
     pub(crate) fn ratio(&self) -> f64 {
-        self.spike.max(self.shift.ratio).max(self.flat)
+        let single = if self.spike > self.flat { self.spike } else { self.flat };
+        if single > self.shift { single } else { self.shift }.into()
     }
 }
 
@@ -93,6 +101,7 @@ impl Watch {
     }
 
     /// Learns from a value while nothing is judged yet.
+    #[cold]
     pub(crate) fn warm(&mut self, config: &Config, arrived: &Arrived) {
         let Arrived { at, value, change, ref forecast } = *arrived;
         self.look_slowly(config, arrived);
@@ -101,49 +110,71 @@ impl Watch {
 
     /// Puts figures on a value.
     pub(crate) fn weigh(&mut self, config: &Config, arrived: &Arrived) -> Evidence {
-        let Arrived { at, value, forecast, .. } = *arrived;
+        let Arrived { at, value, ref forecast, .. } = *arrived;
         let model = &mut self.model;
-        model.limits.refresh(model.cadence.per_week(), config);
         let residual = value - forecast.expected;
-        let z = standardised(residual, &forecast);
-        let (surprise, deviate) = if z.abs() < NEAR {
-            // Nobody is surprised: most values need no logarithms.
-            (0.0, NEAR_DEVIATE * z)
-        } else {
-            let surprise = model.tail.surprise(z);
-            (surprise, normal_deviate(surprise).copysign(z))
-        };
+        let z = forecast.standardised(residual);
+        let Strange { surprise, deviate } = model.tail.strange(z);
+        let deviate = deviate.copysign(z);
         let shift = {
             // An estimate of how much is remembered errs, and what it errs by adds up.
-            let limit = model.limits.shift * (1.0 + DOUBT * model.persistence.correlation());
+            let limit = model.limits.shift() * (1.0 + DOUBT * model.persistence.correlation());
             model.cusum.observe(at, deviate, residual, limit)
         };
         // A series whose moves do not matter may as well stand still.
-        let moves_matter = model.scale.floored(forecast.expected) > config.scale_floor;
-        let flat = model.flat.as_ref().filter(|_| moves_matter).map_or(0.0, Flatline::surprise);
-        let limit = model.limits.surprise;
+        let moves_matter = || model.scale.floored(forecast.expected) > config.scale_floor;
+        let run = model.flat.as_ref().map_or(0.0, Flatline::surprise);
+        let flat = if run > 0.0 && moves_matter() { run as f32 } else { 0.0 };
+        let limit = model.limits.surprise();
         Evidence { residual, spike: surprise / limit, flat: flat / limit, shift }
     }
 
     /// Begins, follows or ends an alarm, and learns when there is none.
     pub(crate) fn judge(&mut self, config: &Config, arrived: &Arrived, evidence: &Evidence) {
         let Arrived { at, value, change, ref forecast } = *arrived;
-        let was_on = self.alarm.is_some();
-        self.follow(arrived, evidence);
+        if self.alarm.is_some() {
+            return self.judge_change(config, arrived, evidence);
+        }
         let slow = self.look_slowly(config, arrived);
         let rewritten = self.look_at_season(arrived);
+        if evidence.is_quiet() && slow.is_none() && rewritten.is_none() {
+            // Nearly all values end here.
+            self.model.learn(at, value, change, forecast);
+        } else {
+            self.conclude(config, arrived, evidence, false, (slow, rewritten));
+        }
+    }
+
+    /// Judges while an alarm is on.
+    #[cold]
+    fn judge_change(&mut self, config: &Config, arrived: &Arrived, evidence: &Evidence) {
+        self.follow(arrived, evidence);
+        let found = (self.look_slowly(config, arrived), self.look_at_season(arrived));
+        self.conclude(config, arrived, evidence, true, found);
+    }
+
+    #[cold]
+    fn conclude(
+        &mut self,
+        config: &Config,
+        arrived: &Arrived,
+        evidence: &Evidence,
+        was_on: bool,
+        (slow, rewritten): (Option<Slow>, Option<Rewritten>),
+    ) {
+        let Arrived { at, value, change, ref forecast } = *arrived;
         if self.alarm.is_none() {
             self.find(arrived, evidence, was_on);
         }
+        // Moves, and other noise, are what a changed season looks like at first.
+        let explains = |on: &Alarm| on.moves() || on.kind == Kind::VarianceChange;
         let open = self.alarm.as_ref().is_none_or(|alarm| alarm.kind == Kind::Spike);
-        if let Some(slow) = slow.filter(|_| open) {
-            self.find_slow(at, slow, forecast.scale);
-        } else if let Some(season) =
-            rewritten.filter(|_| self.alarm.as_ref().is_none_or(Alarm::moves))
-        {
+        if let Some(season) = rewritten.filter(|_| self.alarm.as_ref().is_none_or(explains)) {
             let Rewritten { onset, change, amplitude, ratio } = season;
             let way = Direction::of(change);
             self.begin(Kind::SeasonChange, way, onset, at, change * amplitude, ratio);
+        } else if let Some(slow) = slow.filter(|_| open) {
+            self.find_slow(at, slow, forecast.scale);
         }
         match &self.alarm {
             Some(alarm) if !alarm.teaches() => {
@@ -171,18 +202,17 @@ impl Watch {
         let standing = model.standing(at, config);
         let season = |at| model.season_at(at, config);
         horizons.observe(value, &standing, season, |ticks| model.carried(ticks));
-        horizons.extend();
     }
 
     fn follow(&mut self, arrived: &Arrived, evidence: &Evidence) {
-        let Evidence { residual, spike, ref shift, .. } = *evidence;
+        let Evidence { residual, spike, shift, .. } = *evidence;
         let Arrived { at, value, change, ref forecast } = *arrived;
         let Some(alarm) = &mut self.alarm else { return };
         if alarm.teaches() {
             return;
         }
-        alarm.strengthen(shift);
-        let restless = alarm.kind == Kind::VarianceChange && !self.model.blocks.is_calm();
+        alarm.strengthen(&self.model.cusum.shift(shift));
+        let restless = alarm.kind == Kind::VarianceChange && !self.model.is_calm();
         let strange = spike >= SUSPECT || restless;
         let course = alarm.follow(at, value - forecast.season, residual, strange, change != 0.0);
         let turned = spike >= 1.0
@@ -198,11 +228,12 @@ impl Watch {
 
     /// What a single value begins.
     fn find(&mut self, arrived: &Arrived, evidence: &Evidence, was_on: bool) {
-        let Evidence { residual, spike, flat, ref shift } = *evidence;
+        let Evidence { residual, spike, flat, shift } = *evidence;
         let Arrived { at, value, ref forecast, .. } = *arrived;
         let direction = Direction::of(residual);
-        let (kind, direction, onset, size, ratio) = if shift.ratio >= 1.0 && !was_on {
-            (Kind::LevelShift, shift.direction, shift.onset, shift.size, shift.ratio)
+        let (kind, direction, onset, size, ratio) = if shift >= 1.0 && !was_on {
+            let Shift { direction, onset, size, ratio } = self.model.cusum.shift(shift);
+            (Kind::LevelShift, direction, onset, size, ratio)
         } else if spike >= 1.0 {
             (Kind::Spike, direction, at, residual, spike)
         } else if flat >= 1.0 {
@@ -211,11 +242,11 @@ impl Watch {
         } else {
             return;
         };
-        self.begin(kind, direction, onset, at, size, ratio);
+        self.begin(kind, direction, onset, at, size, ratio.into());
         if let Some(alarm) = &mut self.alarm {
             alarm.follow(at, value - forecast.season, residual, true, false);
         }
-        let z = standardised(residual, forecast);
+        let z = forecast.standardised(residual);
         self.model.tail.learn(z, ALARM_SHARE, &self.model.gains);
     }
 
@@ -252,15 +283,17 @@ impl Watch {
             return None;
         }
         let Arrived { at, value, ref forecast, .. } = *arrived;
-        let Forecast { expected, season, edge, scale, .. } = *forecast;
+        let Forecast { expected, season, edge, scale, per_unit, .. } = *forecast;
         let residual = value - expected;
-        let clipped = expected + residual.clamp(-FAR * scale, FAR * scale);
+        let clipped = expected + smaller(larger(residual, -FAR * scale), FAR * scale);
         // Where the season is steep nobody knows its minute: errors there are not noise.
         let steep = 0.5 * edge >= 0.9 * scale;
-        let deviation = (!steep).then_some(residual / scale);
-        let floor = config.scale_floor.max(2.0 * edge);
-        let needed = Needed { evidence: self.model.limits.slow, floor, deviation: floor / scale };
-        self.model.blocks.observe(at, clipped - season, deviation, needed)
+        let deviation = (!steep).then_some((residual * per_unit) as f32);
+        if !self.model.add_to_block(at, clipped - season, deviation) {
+            return None;
+        }
+        let (evidence, floor) = (self.model.limits.slow(), config.scale_floor.max(2.0 * edge));
+        self.model.end_block(at, Needed { evidence, floor, deviation: floor * per_unit })
     }
 
     fn look_at_season(&mut self, arrived: &Arrived) -> Option<Rewritten> {
@@ -310,24 +343,15 @@ impl Watch {
     }
 }
 
-/// A residual in scales.
-fn standardised(residual: f64, forecast: &Forecast) -> f64 {
-    (residual / forecast.scale).clamp(-MOST_Z, MOST_Z)
-}
-
 /// What the value that begins an alarm weighs in the tail: what recurs all the time becomes
 /// ordinary in the end, what happens now and then does not. Chosen on spikes recurring in normal
 /// noise: with a tenth the second one of fifty scales was no alarm any more; the rate of false
 /// alarms was the same for a tenth, a twentieth and this.
 const ALARM_SHARE: f32 = 0.02;
-/// Residuals below that many scales are as ordinary as can be, and count for a shift as much as
-/// those of a distribution a little lighter than a normal would.
-const NEAR: f64 = 1.0;
-const NEAR_DEVIATE: f64 = 0.8;
 /// How much more evidence for a shift is asked of a series that remembers itself wholly.
-const DOUBT: f64 = 0.2;
+const DOUBT: f32 = 0.2;
 /// Over what share of the surprise of an alarm a value is not trusted.
-const SUSPECT: f64 = 0.5;
+const SUSPECT: f32 = 0.5;
 /// Scales out that a block takes of a single value.
 const FAR: f64 = 4.0;
 /// As sure as a range that cannot be left makes it.

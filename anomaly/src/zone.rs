@@ -85,7 +85,7 @@ impl From<Zone> for String {
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(crate) struct WallClock {
     #[cfg(feature = "zones")]
-    quarter: i64,
+    quarter: i32,
     ahead: i32,
 }
 
@@ -93,7 +93,7 @@ impl WallClock {
     /// Reads the rules for the quarter of an hour around an instant.
     #[cfg(feature = "zones")]
     pub(crate) fn refresh(&mut self, at: UnixNanos, zone: Option<&Zone>) {
-        let quarter = at.as_nanos().div_euclid(QUARTER);
+        let quarter = at.as_nanos().div_euclid(QUARTER) as i32;
         if quarter != self.quarter {
             let ahead = zone.map_or(0, |zone| zone.ahead(at));
             *self = Self { quarter, ahead };

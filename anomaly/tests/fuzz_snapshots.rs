@@ -7,24 +7,29 @@ mod entry;
 
 #[test]
 fn every_byte_damaged_in_turn() {
-    let whole = entry::learned();
-    entry::snapshot(&whole);
-    for at in 0..whole.len() {
-        for flip in [0xff, 0x40] {
-            let mut damaged = whole.clone();
-            damaged[at] ^= flip;
-            entry::snapshot(&damaged);
+    let [alerts, told] = entry::alarmed();
+    for whole in [entry::learned(), alerts, told] {
+        entry::snapshot(&whole);
+        for at in 0..whole.len() {
+            for flip in [0xff, 0x40] {
+                let mut damaged = whole.clone();
+                damaged[at] ^= flip;
+                entry::snapshot(&damaged);
+            }
         }
-    }
-    for length in 0..whole.len() {
-        entry::snapshot(&whole[..length]);
+        for length in 0..whole.len() {
+            entry::snapshot(&whole[..length]);
+        }
     }
 }
 
 #[test]
-#[ignore = "writes the seed of the fuzz target anew, after a change of the format"]
+#[ignore = "writes the seeds of the fuzz target anew, after a change of the format"]
 fn write_the_seed() {
     let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz/seeds/snapshot");
     std::fs::create_dir_all(&folder).expect("a folder in the crate");
-    std::fs::write(folder.join("learned"), entry::learned()).expect("a seed");
+    let [alerts, told] = entry::alarmed();
+    for (name, bytes) in [("learned", entry::learned()), ("alerts", alerts), ("told", told)] {
+        std::fs::write(folder.join(name), bytes).expect("a seed");
+    }
 }

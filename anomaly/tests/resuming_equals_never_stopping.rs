@@ -82,12 +82,12 @@ proptest! {
 #[test]
 fn another_version_is_refused() {
     let text = put_away(&detector());
-    let other = text.replacen(r#""version":3"#, r#""version":4"#, 1);
+    let other = text.replacen(r#""version":4"#, r#""version":5"#, 1);
     let snapshot = serde_json::from_str(&other).unwrap();
     let refused = Detector::restore(snapshot).unwrap_err();
-    assert_eq!(refused, RestoreError::Version { found: 4 });
+    assert_eq!(refused, RestoreError::Version { found: 5 });
     assert_eq!(refused.label(), "version");
-    assert_eq!(refused.to_string(), "snapshot of version 4, this is version 3");
+    assert_eq!(refused.to_string(), "snapshot of version 5, this is version 4");
 }
 
 #[test]

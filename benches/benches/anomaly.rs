@@ -4,11 +4,14 @@
 //! scrape brings them; beside ours a robust Holt-Winters without anything around it, and refits of
 //! augurs, which has no streaming model.
 
+use std::cell::{Cell, RefCell};
 use std::hint::black_box;
 use std::io::{self, Write};
 use std::sync::Arc;
 
-use anomaly::{Config, Detector, Rarity, Sample, Season, UnixNanos};
+use anomaly::{
+    Config, Detector, Fleet, Labels, Policy, Rarity, Sample, Season, SeriesId, UnixNanos,
+};
 use anyhow::{Context, Result};
 use augurs_core::{Fit, Predict};
 use augurs_ets::AutoETS;
@@ -57,9 +60,11 @@ fn main() -> Result<()> {
             plain,
             Plain::observe,
         )?;
-        for (name, config) in [
-            ("ours, no season", Config::default()),
-            ("ours, week of 168 hours", Config::default().season(Season::week())),
+        for (name, config, instant) in [
+            ("ours, no season", Config::default(), regular as fn(usize) -> UnixNanos),
+            ("ours, up to 3 s of 60 late", Config::default(), jittered),
+            ("ours, week of 168 hours", Config::default().season(Season::week()), regular),
+            ("ours, forecasts", Config::default().forecasts(true), regular),
         ] {
             let config = Arc::new(config);
             let bytes = Detector::new(Arc::clone(&config)).size_bytes();
@@ -70,13 +75,42 @@ fn main() -> Result<()> {
         }
     }
     report(&mut out, "ours, ranking score", 1_000, 0, Rarity::new, |own, minute, value| {
-        own.observe_at(instant(minute), value)
+        own.observe_at(regular(minute), value)
     })?;
+    for series in [1_000, 100_000].into_iter().filter(|series| *series <= most) {
+        fleets(&mut out, series)?;
+    }
     refits(&mut out)
 }
 
-fn instant(minute: usize) -> UnixNanos {
+fn regular(minute: usize) -> UnixNanos {
     UnixNanos::new(1_700_000_000_000_000_000 + minute as i64 * 60_000_000_000)
+}
+
+/// As a scrape does it whose targets answer late, by 0 to 3 seconds of a minute.
+fn jittered(minute: usize) -> UnixNanos {
+    UnixNanos::new(regular(minute).as_nanos() + minute as i64 * 7919 % 1000 * 3_000_000)
+}
+
+/// One fleet, told of its series by labels and by handle.
+fn fleets(out: &mut impl Write, series: usize) -> Result<()> {
+    let labels: Vec<Labels> = (0..series)
+        .map(|i| Labels::new([("instance", format!("host{i}:9100")), ("name", "load".to_owned())]))
+        .collect();
+    let fleet = Fleet::new(Config::default(), Policy::default()).most_series(series);
+    let fleet = RefCell::new(fleet);
+    let next = Cell::new(0);
+    let make = || next.replace(next.get() + 1);
+    report(out, "ours, a fleet by labels", series, 0, make, |at, minute, value| {
+        fleet.borrow_mut().observe(&labels[*at], Sample::new(regular(minute), value)).score
+    })?;
+    let handles: Vec<SeriesId> =
+        labels.iter().map(|labels| fleet.borrow_mut().series_id(labels)).collect();
+    next.set(0);
+    report(out, "ours, a fleet by handle", series, 0, make, |at, minute, value| {
+        let sample = Sample::new(regular(minute + LATER), value);
+        fleet.borrow_mut().observe_id(handles[*at], sample).map_or(f64::NAN, |seen| seen.score)
+    })
 }
 
 /// Median over rounds of sweeps, after every detector has learned.
@@ -137,3 +171,5 @@ fn refits(out: &mut impl Write) -> Result<()> {
 }
 
 const ROUNDS: usize = 5;
+/// Minutes past all that were swept before.
+const LATER: usize = 10_000_000;

@@ -4,6 +4,8 @@
 pub(crate) const NSID: u16 = 3;
 /// A cookie (RFC 7873).
 pub(crate) const COOKIE: u16 = 10;
+/// How long a connection may be idle (RFC 7828).
+pub(crate) const TCP_KEEPALIVE: u16 = 11;
 /// Octets that mean nothing (RFC 7830).
 pub(crate) const PADDING: u16 = 12;
 /// An extended error (RFC 8914).
@@ -41,6 +43,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) nsid: bool,
     pub(crate) padding: bool,
     pub(crate) cookie: Option<&'a [u8]>,
+    /// A time is for servers to say: a client's has no octets (RFC 7828 §3.2.1).
+    pub(crate) keepalive: Option<&'a [u8]>,
 }
 
 impl<'a> Wanted<'a> {
@@ -51,6 +55,7 @@ impl<'a> Wanted<'a> {
             match code {
                 NSID => wanted.nsid = true,
                 PADDING => wanted.padding = true,
+                TCP_KEEPALIVE => wanted.keepalive = wanted.keepalive.or(Some(data)),
                 COOKIE if wanted.cookie.is_none() => wanted.cookie = Some(data),
                 _ => {}
             }
@@ -69,26 +74,30 @@ pub(crate) fn each(mut options: &[u8]) -> impl Iterator<Item = (u16, &[u8])> {
     })
 }
 
-/// Options being written.
+/// Options being written. Most answers have none: their place is not even cleared.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Options {
+pub(crate) struct Options(Option<Written>);
+
+#[derive(Clone, Copy, Debug)]
+struct Written {
     octets: [u8; ROOM],
     len: usize,
 }
 
 impl Options {
     pub(crate) const fn new() -> Options {
-        Options { octets: [0; ROOM], len: 0 }
+        Options(None)
     }
 
     /// Adds an option; one that does not fit is left out.
     pub(crate) fn push(&mut self, code: u16, data: &[u8]) {
-        let end = self.len + 4 + data.len();
-        if let Some(place) = self.octets.get_mut(self.len..end) {
+        let written = self.0.get_or_insert(Written { octets: [0; ROOM], len: 0 });
+        let end = written.len + 4 + data.len();
+        if let Some(place) = written.octets.get_mut(written.len..end) {
             place[..2].copy_from_slice(&code.to_be_bytes());
             place[2..4].copy_from_slice(&(data.len() as u16).to_be_bytes());
             place[4..].copy_from_slice(data);
-            self.len = end;
+            written.len = end;
         }
     }
 
@@ -98,12 +107,12 @@ impl Options {
     }
 
     pub(crate) fn as_octets(&self) -> &[u8] {
-        &self.octets[..self.len]
+        self.0.as_ref().map_or(&[], |written| &written.octets[..written.len])
     }
 }
 
-/// A cookie (28), an extended error (6) and a name of the server (4 + [`MAX_NSID`]).
-const ROOM: usize = 38 + MAX_NSID;
+/// A cookie (28), an extended error (6), an idle time (6) and a name of the server (4 + [`MAX_NSID`]).
+const ROOM: usize = 44 + MAX_NSID;
 /// The longest name of a server that is told.
 pub(crate) const MAX_NSID: usize = 64;
 
@@ -119,7 +128,8 @@ mod tests {
         options.push(PADDING, &[0; 500]);
         options.push_error(ExtendedError::STALE_ANSWER);
         let wanted = Wanted::read(options.as_octets());
-        assert_eq!(wanted, Wanted { nsid: true, padding: false, cookie: Some(&[7; 8]) });
+        let cookie = Some(&[7; 8][..]);
+        assert_eq!(wanted, Wanted { nsid: true, cookie, ..Wanted::default() });
         assert_eq!(each(options.as_octets()).last(), Some((EXTENDED_ERROR, &[0, 3][..])));
         for cut in 0..options.as_octets().len() {
             let _ = Wanted::read(&options.as_octets()[..cut]);

@@ -230,7 +230,7 @@ fn prefixes(rest: &[u8]) -> Option<usize> {
     Some(at)
 }
 
-#[cfg(test)]
+#[cfg(all(test, feature = "zones"))]
 mod tests {
     use super::*;
     use proptest::prelude::*;

@@ -42,6 +42,7 @@ pub mod notify;
 pub mod secondary;
 #[cfg(feature = "zones")]
 pub mod primary;
+pub mod stale;
 mod miss;
 #[cfg(feature = "server")]
 pub mod net;

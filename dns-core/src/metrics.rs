@@ -1,6 +1,8 @@
 //! Numbers to publish; the only file that names metrics.
 
 use metrics::{Unit, counter, describe_counter, describe_gauge, gauge};
+#[cfg(all(feature = "server", feature = "zones"))]
+use metrics::{describe_histogram, histogram};
 
 use crate::resolve::Stats;
 
@@ -19,6 +21,18 @@ pub fn describe() {
     describe_gauge!(BYTES, Unit::Bytes, "Bytes of the cache, administration included");
     #[cfg(feature = "server")]
     describe_server();
+    #[cfg(all(feature = "server", feature = "zones"))]
+    describe_transfers();
+}
+
+#[cfg(all(feature = "server", feature = "zones"))]
+fn describe_transfers() {
+    describe_counter!(TRANSFERS_IN, Unit::Count, "Primaries asked for zones, by what came of it");
+    describe_counter!(TRANSFER_BYTES, Unit::Bytes, "Octets that primaries sent");
+    describe_histogram!(TRANSFER_DURATION, Unit::Seconds, "Time that transfers in took");
+    describe_counter!(TRANSFERS_OUT, Unit::Count, "Zones asked for by others, by what came of it");
+    describe_gauge!(ZONE_SERIAL, Unit::Count, "The serial of a zone that others send");
+    describe_gauge!(ZONE_EXPIRES, Unit::Seconds, "Time until a zone is not served any more");
 }
 
 #[cfg(feature = "server")]
@@ -71,6 +85,35 @@ pub fn publish_status(status: &crate::net::Status) {
     }
 }
 
+/// Publishes how transfers go. The zones are those of the configuration and of its catalogs.
+#[cfg(all(feature = "server", feature = "zones"))]
+pub fn publish_transfers(status: &crate::net::ReplicationStatus, sent: &crate::primary::Sent) {
+    for (outcome, count) in &status.attempts {
+        counter!(TRANSFERS_IN, "outcome" => *outcome).absolute(*count);
+    }
+    counter!(TRANSFER_BYTES).absolute(status.received_bytes);
+    for took in &status.durations {
+        histogram!(TRANSFER_DURATION).record(took.as_secs_f64());
+    }
+    for replica in &status.replicas {
+        let zone = replica.origin.to_string();
+        if let Some(serial) = replica.serial {
+            gauge!(ZONE_SERIAL, "zone" => zone.clone()).set(f64::from(serial));
+        }
+        let left = replica.expires_in.unwrap_or_default();
+        gauge!(ZONE_EXPIRES, "zone" => zone).set(left.as_secs_f64());
+    }
+    for (outcome, count) in [
+        ("whole", sent.whole),
+        ("changes", sent.changes),
+        ("unchanged", sent.unchanged),
+        ("refused", sent.refused),
+        ("failed", sent.failed),
+    ] {
+        counter!(TRANSFERS_OUT, "outcome" => outcome).absolute(count);
+    }
+}
+
 const LOOKUPS: &str = "dns_core_lookups_total";
 const REFUSED: &str = "dns_core_refused_queries_total";
 const SLOW: &str = "dns_core_slow_queries_total";
@@ -90,3 +133,15 @@ const WAITING: &str = "dns_core_waiting_queries";
 const UP: &str = "dns_core_upstream_up";
 #[cfg(feature = "server")]
 const RTT: &str = "dns_core_upstream_rtt_seconds";
+#[cfg(all(feature = "server", feature = "zones"))]
+const TRANSFERS_IN: &str = "dns_core_transfers_in_total";
+#[cfg(all(feature = "server", feature = "zones"))]
+const TRANSFER_BYTES: &str = "dns_core_transfer_received_bytes_total";
+#[cfg(all(feature = "server", feature = "zones"))]
+const TRANSFER_DURATION: &str = "dns_core_transfer_duration_seconds";
+#[cfg(all(feature = "server", feature = "zones"))]
+const TRANSFERS_OUT: &str = "dns_core_transfers_out_total";
+#[cfg(all(feature = "server", feature = "zones"))]
+const ZONE_SERIAL: &str = "dns_core_zone_serial";
+#[cfg(all(feature = "server", feature = "zones"))]
+const ZONE_EXPIRES: &str = "dns_core_zone_expires_seconds";

@@ -3,11 +3,14 @@
 //! Gives every query it takes exactly one response: the answer; an expired one when the servers are slow
 //! or fail (RFC 8767); else SERVFAIL.
 
+mod config;
+
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap, VecDeque};
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::time::Duration;
+
+pub use config::{Ended, MissConfig, MissStats};
 
 use crate::answer::Answer;
 use crate::cache::Entry;
@@ -17,61 +20,8 @@ use crate::forward::{
 };
 use crate::question::{Query, Question, View};
 use crate::resolve::{FAILURE_RECHECK, Resolver, Served, Settled, Transport};
+use crate::stale::{Expired, StalePolicy, Trouble};
 use crate::upstream::Upstream;
-
-/// How long clients wait, and what for.
-#[derive(Clone, Debug)]
-pub struct MissConfig {
-    /// A client that an expired answer can be given to waits no longer than this. Default 1.8 s (RFC 8767
-    /// §5): just below the two seconds after which many clients ask again.
-    pub client_timer: Duration,
-    /// A question that failed is not asked again for so long. Default 5 s (RFC 9520 §3.2: at least one
-    /// second, at most five minutes).
-    pub failure_ttl: Duration,
-    /// Clients waiting at once. Default 20,000; more get SERVFAIL at once.
-    pub max_waiting: usize,
-}
-
-impl Default for MissConfig {
-    fn default() -> MissConfig {
-        MissConfig {
-            client_timer: Duration::from_millis(1_800),
-            failure_ttl: Duration::from_secs(5),
-            max_waiting: 20_000,
-        }
-    }
-}
-
-/// Counts since the start.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-#[non_exhaustive]
-pub struct MissStats {
-    /// Queries taken.
-    pub queries: u64,
-    /// Answered with what a server said.
-    pub answered: u64,
-    /// Answered with an expired answer, because the servers were slow or failed.
-    pub stale: u64,
-    /// Answered with SERVFAIL.
-    pub failed: u64,
-    /// Refreshes begun because an answer in use was about to expire.
-    pub prefetches: u64,
-    /// Flights that ended in an answer.
-    pub flights_answered: u64,
-    /// Flights that ended without.
-    pub flights_failed: u64,
-}
-
-/// A flight that ended, for logs and for `explain`.
-#[derive(Clone, Debug)]
-pub struct Ended {
-    /// What was asked.
-    pub question: Question,
-    /// Why there is no answer, if there is none.
-    pub error: Option<ForwardError>,
-    /// Every server asked, in order.
-    pub asked: Vec<Asked>,
-}
 
 /// Everybody who waits. `T` is the caller's: how to reach the client.
 #[derive(Debug)]
@@ -85,7 +35,7 @@ pub struct Misses<T> {
     impatient: BinaryHeap<Reverse<(Duration, FlightId)>>,
     /// Questions that failed, and until when they are not asked again.
     failures: HashMap<Question, Duration>,
-    replies: VecDeque<(T, Vec<u8>)>,
+    replies: VecDeque<(T, Vec<u8>, Vec<Asked>)>,
     /// Where responses are written before their length is known.
     scratch: Box<[u8]>,
     ended: VecDeque<Ended>,
@@ -100,8 +50,10 @@ struct Waiter<T> {
     view: View,
     /// What others answered so far, where aliases lead from name to name.
     landed: Vec<(Question, Answer)>,
-    stale: Option<Arc<Entry>>,
+    stale: Option<Entry>,
     stale_at: Duration,
+    /// Who was asked for it, when somebody wants to know.
+    asked: Option<Vec<Asked>>,
 }
 
 impl<T> Misses<T> {
@@ -131,17 +83,32 @@ impl<T> Misses<T> {
         query: &[u8],
         transport: Transport,
     ) {
+        self.take(now, (to, client, transport), query, None);
+    }
+
+    /// The same for somebody who wants to know who was asked: [`poll_explained`](Self::poll_explained) says so.
+    pub fn explain(&mut self, now: Duration, to: T, client: IpAddr, query: &[u8]) {
+        self.take(now, (to, client, Transport::Stream), query, Some(Vec::new()));
+    }
+
+    fn take(
+        &mut self,
+        now: Duration,
+        (to, client, transport): (T, IpAddr, Transport),
+        query: &[u8],
+        asked: Option<Vec<Asked>>,
+    ) {
         self.stats.queries += 1;
         // Somebody else's flight may have brought the answer meanwhile.
         match self.resolver.serve_again(now, (client, transport), query, &mut self.scratch) {
             Served::Nothing => {}
             Served::Answer { len, .. } => {
                 self.stats.answered += 1;
-                self.reply(to, len);
+                self.reply(to, len, None);
             }
             Served::Ask => {
                 let view = self.resolver.view_of(client);
-                self.wait(now, view, Some((to, (client, transport))), query);
+                self.wait(now, view, Some((to, (client, transport))), query, asked);
             }
         }
     }
@@ -150,7 +117,7 @@ impl<T> Misses<T> {
     pub fn refresh(&mut self, now: Duration, client: IpAddr, query: &[u8]) {
         self.stats.prefetches += 1;
         let view = self.resolver.view_of(client);
-        self.wait(now, view, None, query);
+        self.wait(now, view, None, query, None);
     }
 
     fn wait(
@@ -159,13 +126,14 @@ impl<T> Misses<T> {
         view: View,
         client: Option<(T, (IpAddr, Transport))>,
         wire: &[u8],
+        asked: Option<Vec<Asked>>,
     ) {
         let Ok(query) = Query::parse(wire) else { return };
         let stale = self.resolver.expired(now, &query, view);
         let stale_at = now + self.config.client_timer;
         let outbound = self.resolver.outbound(now, &query, view);
         let waiter =
-            Waiter { client, query: wire.into(), view, landed: Vec::new(), stale, stale_at };
+            Waiter { client, query: wire.into(), view, landed: Vec::new(), stale, stale_at, asked };
         self.board(now, waiter, outbound.as_ref());
     }
 
@@ -180,10 +148,17 @@ impl<T> Misses<T> {
                 self.waiters += 1;
                 self.waiting.entry(flight).or_default().push(waiter);
             }
-            Err(ForwardError::Overloaded) => self.give_up(now, waiter, ExtendedError::NOT_READY),
+            Err(ForwardError::Overloaded) => {
+                self.give_up(now, waiter, ExtendedError::NOT_READY, Trouble::NotAsked);
+            }
             // A failure that is remembered.
-            Err(ForwardError::Failed) => self.give_up(now, waiter, ExtendedError::CACHED_ERROR),
-            Err(_) => self.give_up(now, waiter, ExtendedError::NO_REACHABLE_AUTHORITY),
+            Err(ForwardError::Failed) => {
+                self.give_up(now, waiter, ExtendedError::CACHED_ERROR, Trouble::Remembered);
+            }
+            Err(_) => {
+                let why = ExtendedError::NO_REACHABLE_AUTHORITY;
+                self.give_up(now, waiter, why, Trouble::NotAsked);
+            }
         }
     }
 
@@ -204,6 +179,11 @@ impl<T> Misses<T> {
 
     /// The next response to send to a client.
     pub fn poll_reply(&mut self) -> Option<(T, Vec<u8>)> {
+        self.poll_explained().map(|(to, response, _)| (to, response))
+    }
+
+    /// The same, and every server that was asked for it, in order, when [`explain`](Self::explain) took the query.
+    pub fn poll_explained(&mut self) -> Option<(T, Vec<u8>, Vec<Asked>)> {
         self.replies.pop_front()
     }
 
@@ -246,11 +226,15 @@ impl<T> Misses<T> {
     /// Who waits for this flight and could have an expired answer gets it; the flight goes on.
     fn lose_patience(&mut self, now: Duration, flight: FlightId) {
         let Some(waiting) = self.waiting.get_mut(&flight) else { return };
-        let is_due = |w: &mut Waiter<T>| w.stale.is_some() && w.stale_at <= now;
+        let policy = &*self.config.stale;
+        let is_due = |w: &mut Waiter<T>| {
+            w.stale_at <= now && stale_of(policy, now, w, Trouble::Slow).is_some()
+        };
         let due: Vec<_> = waiting.extract_if(.., is_due).collect();
         self.waiters -= due.len();
         for waiter in due {
-            self.give_up(now, waiter, ExtendedError::NO_REACHABLE_AUTHORITY);
+            let why = ExtendedError::NO_REACHABLE_AUTHORITY;
+            self.give_up(now, waiter, why, Trouble::Slow);
         }
     }
 
@@ -270,14 +254,18 @@ impl<T> Misses<T> {
         let Ok(answer) = &landed.result else {
             self.stats.flights_failed += 1;
             self.remember_failure(now, &landed.question);
-            let why = reason(&landed.asked);
-            return waiting.into_iter().for_each(|waiter| self.give_up(now, waiter, why));
+            let (why, trouble) = (reason(&landed.asked), Trouble::of(&landed.asked));
+            return waiting.into_iter().for_each(|mut waiter| {
+                waiter.note(&landed.asked);
+                self.give_up(now, waiter, why, trouble);
+            });
         };
         self.stats.flights_answered += 1;
         // One flight answers askers in all views and askers of aliases that lead there; each view and each
         // name has an entry of its own.
         let mut made: HashMap<(View, Vec<u8>, usize), Settled> = HashMap::new();
         for mut waiter in waiting {
+            waiter.note(&landed.asked);
             let Ok(query) = Query::parse(&waiter.query) else { continue };
             waiter.landed.push((landed.question.clone(), answer.clone()));
             let key = (waiter.view, query.name.to_ascii_lowercase(), waiter.landed.len());
@@ -298,7 +286,7 @@ impl<T> Misses<T> {
                         Settled::Ask(_) | Settled::Nothing => 0,
                     };
                     self.stats.answered += 1;
-                    self.reply(to, len);
+                    self.reply(to, len, waiter.asked);
                     continue;
                 }
             };
@@ -307,27 +295,29 @@ impl<T> Misses<T> {
         }
     }
 
-    /// An expired answer if there is one, else SERVFAIL.
-    fn give_up(&mut self, now: Duration, waiter: Waiter<T>, why: ExtendedError) {
+    /// An expired answer if there is one that may be given, else SERVFAIL.
+    fn give_up(&mut self, now: Duration, waiter: Waiter<T>, why: ExtendedError, trouble: Trouble) {
         let Ok(query) = Query::parse(&waiter.query) else { return };
-        if let Some(entry) = &waiter.stale {
+        let stale = stale_of(&*self.config.stale, now, &waiter, trouble);
+        if let Some(entry) = &stale {
             entry.refresh_failed(now, FAILURE_RECHECK);
         }
         let Some((to, via)) = waiter.client else { return };
         let out = &mut self.scratch;
-        let len = if let Some(entry) = &waiter.stale {
+        let len = if let Some(entry) = &stale {
             self.stats.stale += 1;
             self.resolver.write(now, entry, &query, via, out)
         } else {
             self.stats.failed += 1;
             self.resolver.write_failure(now, why, &query, via, out)
         };
-        self.reply(to, len);
+        self.reply(to, len, waiter.asked);
     }
 
     /// The front of the scratch space is the response to `to`.
-    fn reply(&mut self, to: T, len: usize) {
-        self.replies.push_back((to, self.scratch[..len].to_vec()));
+    fn reply(&mut self, to: T, len: usize, asked: Option<Vec<Asked>>) {
+        let response = self.scratch[..len].to_vec();
+        self.replies.push_back((to, response, asked.unwrap_or_default()));
     }
 
     fn remember_failure(&mut self, now: Duration, question: &Question) {
@@ -345,6 +335,11 @@ impl<T> Misses<T> {
         self.failures.clear();
     }
 
+    /// Asks within these bounds from now on; what is on its way keeps those it began with.
+    pub fn set_bounds(&mut self, deadline: Duration, max_attempts: usize, rotate: bool) {
+        self.forwarder.set_bounds(deadline, max_attempts, rotate);
+    }
+
     /// Counts since the start.
     pub fn stats(&self) -> MissStats {
         self.stats
@@ -359,6 +354,28 @@ impl<T> Misses<T> {
     pub fn waiting(&self) -> usize {
         self.waiters
     }
+}
+
+impl<T> Waiter<T> {
+    fn note(&mut self, by: &[Asked]) {
+        if let Some(asked) = &mut self.asked {
+            asked.extend_from_slice(by);
+        }
+    }
+}
+
+/// The expired answer that a waiter may be given.
+fn stale_of<T>(
+    policy: &dyn StalePolicy,
+    now: Duration,
+    waiter: &Waiter<T>,
+    trouble: Trouble,
+) -> Option<Entry> {
+    let entry = waiter.stale.as_ref()?;
+    let question = Question::of(&Query::parse(&waiter.query).ok()?)?;
+    let expired_for = now.saturating_sub(entry.expires()?);
+    let expired = Expired { question: &question, kind: entry.kind(), expired_for, trouble };
+    policy.gives(&expired).then(|| entry.clone())
 }
 
 /// What to say of a flight without an answer (RFC 8914 §4.23, §4.24).

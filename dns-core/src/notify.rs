@@ -17,17 +17,25 @@ pub struct Peer {
     pub address: SocketAddr,
     /// The key; without one nothing is signed and nothing has to be.
     pub key: Option<Arc<Key>>,
+    /// The name its certificate has to be for, when transfers from it go over TLS (RFC 9103); without one they go
+    /// over TCP. Notices go over UDP all the same.
+    pub tls_name: Option<Arc<str>>,
 }
 
 impl Peer {
     /// A server without a key.
     pub fn new(address: SocketAddr) -> Peer {
-        Peer { address, key: None }
+        Peer { address, key: None, tls_name: None }
     }
 
     /// The same server, with a key.
     pub fn with_key(self, key: Arc<Key>) -> Peer {
         Peer { key: Some(key), ..self }
+    }
+
+    /// The same server, its transfers over TLS: its certificate has to be for `name`.
+    pub fn over_tls(self, name: &str) -> Peer {
+        Peer { tls_name: Some(name.into()), ..self }
     }
 }
 

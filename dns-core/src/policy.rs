@@ -1,6 +1,8 @@
 //! Who may ask, and which names never leave: access by network, private suffixes, and the names that the
 //! RFCs reserve.
 
+mod rebinding;
+
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::str::FromStr;
@@ -8,7 +10,6 @@ use std::str::FromStr;
 use thiserror::Error;
 
 use crate::answer::Answer;
-use crate::message::RecordAt;
 use crate::name::Name;
 use crate::record_type::RecordType;
 use crate::ttl::Ttl;
@@ -121,7 +122,7 @@ impl Policy {
     /// make a browser talk to the site's own hosts (DNS rebinding).
     pub(crate) fn rebinds(&self, name: &Name, answer: &Answer) -> bool {
         let Some(exempt) = &self.rebinding else { return false };
-        !exempt.iter().any(|suffix| name.is_under(suffix)) && leads_inside(answer)
+        !exempt.iter().any(|suffix| name.is_under(suffix)) && rebinding::leads_inside(answer)
     }
 
     pub(crate) fn is_public(&self, client: IpAddr) -> bool {
@@ -155,36 +156,6 @@ pub(crate) fn local_networks() -> Vec<Network> {
         v6(0xfc00, 0, 7),
         v6(0xfe80, 0, 10),
     ]
-}
-
-/// Whether an address among the answer's records is loopback, link-local, private or shared (RFC 6890).
-fn leads_inside(answer: &Answer) -> bool {
-    let wire = answer.as_wire();
-    let address = |record: RecordAt| -> Option<IpAddr> {
-        let data = wire.get(record.rdata)?;
-        match record.rtype {
-            RecordType::A => <[u8; 4]>::try_from(data).ok().map(IpAddr::from),
-            RecordType::AAAA => <[u8; 16]>::try_from(data).ok().map(IpAddr::from),
-            _ => None,
-        }
-    };
-    answer.walk_records().filter_map(address).any(is_inside)
-}
-
-fn is_inside(address: IpAddr) -> bool {
-    match address.to_canonical() {
-        IpAddr::V4(ip) => {
-            let shared = u32::from(ip) >> 22 == u32::from_be_bytes([100, 64, 0, 0]) >> 22;
-            let this = ip.octets()[0] == 0;
-            this || shared || ip.is_loopback() || ip.is_private() || ip.is_link_local()
-        }
-        IpAddr::V6(ip) => {
-            ip.is_loopback()
-                || ip.is_unspecified()
-                || ip.is_unique_local()
-                || ip.is_unicast_link_local()
-        }
-    }
 }
 
 /// The zones every resolver answers by itself: `localhost` with its loopback addresses, `invalid` and

@@ -1,10 +1,12 @@
 //! Queries read without allocating: header, one question, at most one OPT. That is nearly every
 //! query there is; the rest comes back as [`Unusual`] and takes the slow path.
 
+use std::hash::{Hash, Hasher};
+
 use thiserror::Error;
 
 use crate::message::{AD, CD, HEADER, MessageError, OPCODE, QR, RD, TC, u16_at};
-use crate::name::{MAX_NAME, Name, WireNameError, equal_ignoring_case, fold_into, measure};
+use crate::name::{Name, WireNameError, equal_ignoring_case, folded_words, measure};
 use crate::record_type::{Class, RecordType};
 
 /// A query, borrowed from the octets it came in.
@@ -134,6 +136,8 @@ impl<'a> Query<'a> {
     ///
     /// # Errors
     /// [`Unusual`], with what makes it so: the slow path decides what to answer.
+    #[expect(clippy::inline_always, reason = "else results pass through memory in pieces")]
+    #[inline(always)]
     pub fn parse(wire: &'a [u8]) -> Result<Query<'a>, Unusual> {
         let flags = u16_at(wire, 2)?;
         let (questions, additional) = (u16_at(wire, 4)?, u16_at(wire, 10)?);
@@ -185,6 +189,8 @@ impl<'a> Query<'a> {
 
 impl<'a> Edns<'a> {
     /// Reads the OPT record that fills `wire`.
+    #[expect(clippy::inline_always, reason = "else results pass through memory in pieces")]
+    #[inline(always)]
     fn parse(wire: &'a [u8]) -> Result<Edns<'a>, Unusual> {
         let (owner, rtype) = (*wire.first().ok_or(Unusual::Short)?, u16_at(wire, 1)?);
         if owner != 0 || rtype != RecordType::OPT.0 {
@@ -280,93 +286,103 @@ impl Question {
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub struct View(pub u16);
 
-/// What an answer is cached under: view, type, class, the DO and CD bits and the name in lower
-/// case. Lives on the stack.
-#[derive(Clone)]
-pub struct Key {
-    octets: [u8; KEY_FIXED + MAX_NAME],
-    len: u16,
-}
-
-impl Key {
-    /// The key of `query` as asked from `view`.
-    pub fn new(query: &Query<'_>, view: View) -> Key {
-        let mut octets = [0; KEY_FIXED + MAX_NAME];
-        octets[..2].copy_from_slice(&view.0.to_be_bytes());
-        octets[2..4].copy_from_slice(&query.rtype.0.to_be_bytes());
-        octets[4..6].copy_from_slice(&query.class.0.to_be_bytes());
-        octets[6] = u8::from(query.dnssec_ok()) | u8::from(query.checking_disabled) << 1;
-        fold_into(query.name, &mut octets[KEY_FIXED..]);
-        Key { octets, len: (KEY_FIXED + query.name.len().min(MAX_NAME)) as u16 }
-    }
-
-    /// All of it.
-    pub fn as_octets(&self) -> &[u8] {
-        &self.octets[..self.len as usize]
-    }
-}
-
-/// The name inside a key's octets: plain wire form in lower case.
-pub(crate) fn key_name(octets: &[u8]) -> &[u8] {
-    &octets[KEY_FIXED..]
-}
-
-/// What a key's octets say.
-pub(crate) struct KeyParts<'k> {
+/// What an answer is cached under: view, type, class, the DO and CD bits and the name, whatever the case of its
+/// letters. Borrowed: to look something up copies nothing.
+#[derive(Clone, Copy)]
+pub struct Key<'n> {
     pub(crate) view: View,
     pub(crate) rtype: RecordType,
     pub(crate) class: Class,
     pub(crate) dnssec_ok: bool,
     pub(crate) checking_disabled: bool,
-    /// Plain wire form in lower case.
-    pub(crate) name: &'k [u8],
+    /// Plain wire form.
+    pub(crate) name: &'n [u8],
 }
 
-/// Takes a key apart; `None` when it is too short for one.
-pub(crate) fn key_parts(octets: &[u8]) -> Option<KeyParts<'_>> {
-    let (&[v1, v2, t1, t2, c1, c2, bits], name) = octets.split_first_chunk::<KEY_FIXED>()?;
-    Some(KeyParts {
-        view: View(u16::from_be_bytes([v1, v2])),
-        rtype: RecordType(u16::from_be_bytes([t1, t2])),
-        class: Class(u16::from_be_bytes([c1, c2])),
-        dnssec_ok: bits & 1 != 0,
-        checking_disabled: bits & 2 != 0,
-        name,
-    })
-}
+impl<'n> Key<'n> {
+    /// The key of `query` as asked from `view`.
+    #[inline]
+    pub fn new(query: &Query<'n>, view: View) -> Key<'n> {
+        let Query { name, rtype, class, checking_disabled, .. } = *query;
+        Key { view, rtype, class, dnssec_ok: query.dnssec_ok(), checking_disabled, name }
+    }
 
-impl std::fmt::Debug for Key {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Key({})", self.as_octets().escape_ascii())
+    /// All but the name, and its length.
+    #[inline]
+    pub(crate) fn fixed(&self) -> u64 {
+        let bits = u8::from(self.dnssec_ok) | u8::from(self.checking_disabled) << 1;
+        u64::from(self.view.0)
+            | u64::from(self.rtype.0) << 16
+            | u64::from(self.class.0) << 32
+            | u64::from(bits) << 48
+            | (self.name.len() as u64) << 56
+    }
+
+    /// The key whose [`fixed`](Self::fixed) is `fixed`, of `name`.
+    pub(crate) fn from_fixed(fixed: u64, name: &'n [u8]) -> Key<'n> {
+        Key {
+            view: View(fixed as u16),
+            rtype: RecordType((fixed >> 16) as u16),
+            class: Class((fixed >> 32) as u16),
+            dnssec_ok: fixed >> 48 & 1 != 0,
+            checking_disabled: fixed >> 48 & 2 != 0,
+            name,
+        }
     }
 }
 
-/// Octets of a key before its name.
-const KEY_FIXED: usize = 7;
+impl PartialEq for Key<'_> {
+    fn eq(&self, other: &Key<'_>) -> bool {
+        self.fixed() == other.fixed() && equal_ignoring_case(self.name, other.name)
+    }
+}
+
+impl Eq for Key<'_> {}
+
+impl Hash for Key<'_> {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.fixed());
+        folded_words(self.name).for_each(|word| state.write_u64(word));
+    }
+}
+
+impl std::fmt::Debug for Key<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Key({:016x} {})", self.fixed(), self.name.escape_ascii())
+    }
+}
+
 /// Octets of an OPT record before its options.
 pub(crate) const OPT_FIXED: usize = 11;
 
 #[cfg(test)]
 mod tests {
+    use std::hash::{BuildHasher, RandomState};
+
     use super::*;
 
     #[test]
     fn keys_differ_where_answers_may() {
         let (name, other): (Name, Name) = ("A.b.".parse().unwrap(), "a.B.".parse().unwrap());
         let base = Query::ask(&name, RecordType::A);
-        let key = |query: &Query<'_>, view| Key::new(query, View(view)).as_octets().to_vec();
-        assert_eq!(key(&base, 0), key(&Query::ask(&other, RecordType::A), 0));
+        let same = Query::ask(&other, RecordType::A);
+        let hashes = RandomState::new();
+        let (one, two) = (Key::new(&base, View(0)), Key::new(&same, View(0)));
+        assert!(one == two && hashes.hash_one(one) == hashes.hash_one(two));
         let edns = Some(Edns { udp_size: 1232, dnssec_ok: true, options: &[] });
+        let longer = "a.b.c.".parse().unwrap();
         let different = [
-            key(&base, 0),
-            key(&base, 1),
-            key(&Query { rtype: RecordType::AAAA, ..base }, 0),
-            key(&Query { class: Class(3), ..base }, 0),
-            key(&Query { checking_disabled: true, ..base }, 0),
-            key(&Query { edns, ..base }, 0),
+            one,
+            Key::new(&base, View(1)),
+            Key::new(&Query { rtype: RecordType::AAAA, ..base }, View(0)),
+            Key::new(&Query { class: Class(3), ..base }, View(0)),
+            Key::new(&Query { checking_disabled: true, ..base }, View(0)),
+            Key::new(&Query { edns, ..base }, View(0)),
+            Key::new(&Query::ask(&longer, RecordType::A), View(0)),
         ];
         for (i, a) in different.iter().enumerate() {
             assert!(different[..i].iter().all(|b| a != b), "{i}");
+            assert_eq!(Key::from_fixed(a.fixed(), a.name), *a);
         }
     }
 }

@@ -106,9 +106,23 @@ impl Secondary {
         &self.config.primaries
     }
 
+    /// Asks these from now on, and at once, when they are others than before.
+    pub fn set_primaries(&mut self, now: Duration, primaries: Vec<Peer>) {
+        if self.config.primaries != primaries {
+            self.config.primaries = primaries;
+            (self.next, self.failed) = (0, 0);
+            self.notify(now);
+        }
+    }
+
     /// The zone, while it may be answered from.
     pub fn zone(&self) -> Option<&Arc<Zone>> {
         self.zone.as_ref()
+    }
+
+    /// When it may not be answered from any more, unless a primary is reached before.
+    pub fn expires(&self) -> Option<Duration> {
+        self.expires
     }
 
     /// A notice came (RFC 1996 §4.3): the primaries are asked at once, or after the transfer on its way.
@@ -203,6 +217,9 @@ pub enum AttemptError {
     /// The primary was not reached, or went away.
     #[error("the primary was not reached: {0}")]
     Connection(std::io::ErrorKind),
+    /// TLS with it.
+    #[error("TLS: {0}")]
+    Tls(String),
     /// What it sent.
     #[error("the transfer failed")]
     Transfer(#[from] TransferError),
@@ -213,6 +230,7 @@ impl AttemptError {
     pub const fn label(&self) -> &'static str {
         match self {
             AttemptError::Connection(_) => "connection",
+            AttemptError::Tls(_) => "tls",
             AttemptError::Transfer(error) => error.label(),
         }
     }
@@ -241,7 +259,7 @@ pub enum Step {
 }
 
 impl Attempt {
-    /// Whom to connect to, over TCP.
+    /// Whom to connect to, over TCP or TLS as it says.
     pub fn primary(&self) -> &Peer {
         &self.primary
     }

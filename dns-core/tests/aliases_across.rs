@@ -54,6 +54,15 @@ fn world() -> World {
 #[test]
 fn an_alias_of_ours_is_answered_with_what_others_say_of_its_target() {
     let mut world = world();
+    let why = |world: &World, name| {
+        world
+            .resolver
+            .explain(world.now, name, dns_core::RecordType::A, world::CLIENT)
+            .expect("a name")
+    };
+    let away = why(&world, "www.corp").leads_to.expect("others are asked");
+    assert_eq!(away, "cdn.example".parse().expect("a name"));
+    assert_eq!(why(&world, "host.corp").leads_to, None);
     let www = query("WwW.corp.", RecordType::A, &[]);
     for _ in 0..3 {
         let answer = world.ask(&www);
@@ -115,4 +124,70 @@ fn what_is_missing_out_there_is_missing_here_and_what_is_private_is_not_asked_fo
     plain.metadata.recursion_desired = false;
     assert_eq!(lines(&world.ask(&plain)), ["www.corp. CNAME cdn.example."], "not wanted");
     assert_eq!(world.asked, ["gone.example."]);
+}
+
+/// A zone that is signed, as far as whoever serves it can tell.
+fn signed() -> World {
+    let sign = |owner: &str, rtype: &str, labels: u8| {
+        format!(
+            "{owner} 300 RRSIG {rtype} 13 {labels} 300 20300101000000 20250101000000 1 corp. c2lnbmF0dXJl\n"
+        )
+    };
+    let nsec = |owner: &str, next: &str, types: &str| {
+        let labels = if owner == "@" { 1 } else { 2 };
+        format!("{owner} 300 NSEC {next} {types} RRSIG NSEC\n") + &sign(owner, "NSEC", labels)
+    };
+    let records = [
+        "www 300 CNAME cdn.example.\n*.wild 300 CNAME cdn.example.\nold 300 DNAME gone.example.\n"
+            .to_owned(),
+        sign("www", "CNAME", 2),
+        sign("*.wild", "CNAME", 2),
+        sign("old", "DNAME", 2),
+        nsec("@", "ns", "SOA NS"),
+        nsec("ns", "old", "A"),
+        nsec("old", "*.wild", "DNAME"),
+        nsec("*.wild", "www", "CNAME"),
+        nsec("www", "@", "CNAME"),
+    ];
+    World::new(Resolver::builder().zone(zone("corp.", &records.concat())), says)
+}
+
+fn with_do(name: &str) -> Message {
+    let mut query = query(name, RecordType::A, &[]);
+    query.edns.as_mut().expect("EDNS").set_dnssec_ok(true);
+    query
+}
+
+/// RFC 4035 §3.1.1 and §3.1.3.3: signatures go with what they sign, and a wildcard with the proof that it is
+/// what answers.
+#[test]
+fn our_signatures_and_proofs_go_with_an_alias_that_leads_away() {
+    let mut world = signed();
+    let types = |records: &[hickory_proto::rr::Record]| -> Vec<String> {
+        records.iter().map(|record| format!("{} {}", record.name, record.record_type())).collect()
+    };
+    let away = ["cdn.example. CNAME", "edge.example. A"];
+    for round in 0..2 {
+        let www = world.ask(&with_do("www.corp."));
+        let want = [&["www.corp. CNAME", "www.corp. RRSIG"][..], &away].concat();
+        assert_eq!(
+            (types(&www.answers), types(&www.authorities)),
+            (owned(&want), vec![]),
+            "{round}"
+        );
+        let wild = world.ask(&with_do("host.wild.corp."));
+        let want = [&["host.wild.corp. CNAME", "host.wild.corp. RRSIG"][..], &away].concat();
+        assert_eq!(types(&wild.answers), owned(&want), "{round}");
+        let proof = ["*.wild.corp. NSEC", "*.wild.corp. RRSIG"];
+        assert_eq!(types(&wild.authorities), owned(&proof), "{round}: no nearer name");
+        let old = world.ask(&with_do("a.old.corp."));
+        let want = ["old.corp. DNAME", "old.corp. RRSIG", "a.old.corp. CNAME", "a.gone.example. A"];
+        assert_eq!(types(&old.answers), owned(&want), "{round}: what is made is not signed");
+    }
+    let plain = world.ask(&query("host.wild.corp.", RecordType::A, &[]));
+    assert_eq!((plain.answers.len(), plain.authorities.len()), (3, 0), "nobody asked for proofs");
+}
+
+fn owned(lines: &[&str]) -> Vec<String> {
+    lines.iter().map(ToString::to_string).collect()
 }

@@ -10,7 +10,7 @@ use dns_core::answer::{Aging, Answer};
 use dns_core::cache::{Cache, CacheConfig, Hit, Lifetime, Source};
 use dns_core::{Name, Ttl};
 use proptest::prelude::*;
-use responses::{addresses, answer, key, name};
+use responses::{addresses, answer, key, name, owner};
 
 const MAX_BYTES: usize = 64 << 10;
 /// What a remembered hash counts for.
@@ -133,7 +133,7 @@ fn one_shard() -> Cache {
 fn insert(cache: &Cache, now: Duration, host: usize, records: u16, fresh: u32, stale: u32) {
     let lifetime = Lifetime::Ages { fresh: Ttl::from_secs(fresh), stale: Ttl::from_secs(stale) };
     let answer = answer(&addresses(&name(host), fresh, records));
-    cache.insert(now, &key(&name(host)), answer, Source::Injected, lifetime);
+    cache.insert(now, &key(&owner(&name(host))), answer, Source::Injected, lifetime);
 }
 
 fn weight(host: usize, records: u16) -> usize {
@@ -159,7 +159,7 @@ proptest! {
                     model.insert(now, held);
                 }
                 Step::Lookup { host } => {
-                    let hit = cache.lookup(now, &key(&name(host)));
+                    let hit = cache.lookup(now, &key(&owner(&name(host))));
                     let state = model.find(host).map_or(2, |held| {
                         let state = held.state(now);
                         if state < 2 {
@@ -196,13 +196,14 @@ fn a_scan_leaves_what_is_asked_for_alone() {
     let beloved = 0..50;
     for host in beloved.clone() {
         insert(&cache, now, host, 1, 100, 0);
-        cache.lookup(now, &key(&name(host)));
-        cache.lookup(now, &key(&name(host)));
+        cache.lookup(now, &key(&owner(&name(host))));
+        cache.lookup(now, &key(&owner(&name(host))));
     }
     for host in 1_000..11_000 {
         insert(&cache, now, host, 1, 100, 0);
     }
-    let kept = beloved.filter(|&host| matches!(cache.peek(now, &key(&name(host))), Hit::Fresh(_)));
+    let kept =
+        beloved.filter(|&host| matches!(cache.peek(now, &key(&owner(&name(host)))), Hit::Fresh(_)));
     assert_eq!(kept.count(), 50, "ten thousand names asked once push none of them out");
 }
 
@@ -218,7 +219,7 @@ fn what_is_larger_than_a_shard_is_handed_back_and_not_kept() {
         let answer = Answer::from_response(&wire).expect("below 65,535 octets");
         let entry = cache.insert(
             Duration::ZERO,
-            &key(&name(host)),
+            &key(&owner(&name(host))),
             answer,
             Source::Injected,
             Lifetime::Fixed,
@@ -238,10 +239,31 @@ fn purging_a_suffix_takes_what_is_below_it_in_every_view() {
     for host in ["a.corp.", "b.a.corp.", "corp.", "badcorp.", "corp.example."] {
         let lifetime = Lifetime::Fixed;
         let answer = answer(&addresses(host, 1, 1));
-        cache.insert(Duration::ZERO, &key(host), answer, Source::Injected, lifetime);
+        cache.insert(Duration::ZERO, &key(&owner(host)), answer, Source::Injected, lifetime);
     }
     assert_eq!(cache.purge_suffix(&"CORP".parse().expect("a name")), 3);
     assert_eq!(cache.stats().entries, 2);
     assert_eq!(cache.clear(), 2);
     assert_eq!(cache.stats().bytes, 0);
+}
+
+#[test]
+fn the_lookups_of_all_threads_are_counted() {
+    let cache = Cache::new(CacheConfig::default());
+    let lifetime = Lifetime::Ages { fresh: Ttl::HOUR, stale: Ttl::HOUR };
+    let (known, unknown) = (owner("here.example"), owner("nowhere.example"));
+    let answer = answer(&addresses("here.example.", 300, 1));
+    cache.insert(Duration::ZERO, &key(&known), answer, Source::Injected, lifetime);
+    std::thread::scope(|scope| {
+        for _ in 0..4 {
+            scope.spawn(|| {
+                for _ in 0..1_000 {
+                    cache.lookup(Duration::ZERO, &key(&known));
+                    cache.lookup(Duration::ZERO, &key(&unknown));
+                }
+            });
+        }
+    });
+    let stats = cache.stats();
+    assert_eq!((stats.hits, stats.stale, stats.misses), (4_000, 0, 4_000));
 }

@@ -4,6 +4,9 @@
 #[path = "../fuzz/src/zones.rs"]
 #[expect(unreachable_pub, reason = "where it is a crate of its own, it is reached")]
 mod entry;
+#[path = "../fuzz/src/site.rs"]
+#[expect(unreachable_pub, reason = "where it is a crate of its own, it is reached")]
+mod site;
 
 use std::path::Path;
 
@@ -29,6 +32,11 @@ fn over_seeds(target: &str, entry: fn(&[u8])) {
 #[test]
 fn zone_files() {
     over_seeds("zone_file", entry::zone_file);
+}
+
+#[test]
+fn site_files() {
+    over_seeds("site_files", site::site_files);
 }
 
 #[test]

@@ -13,7 +13,7 @@ use asker::{CLIENT, NOW, edns_query, query, resolver};
 use dns_core::Ttl;
 use dns_core::cache::{Cache, CacheConfig, Lifetime, Source};
 use hickory_proto::rr::RecordType;
-use responses::{addresses, answer, key, name};
+use responses::{addresses, answer, key, name, owner};
 
 /// The system's allocator, counting for each thread.
 struct Counting;
@@ -80,7 +80,7 @@ fn the_bytes_counted_are_the_bytes_held() {
     let lifetime = Lifetime::Ages { fresh: Ttl::HOUR, stale: Ttl::HOUR };
     for host in 0..50_000 {
         let answer = answer(&addresses(&name(host), 300, 1));
-        cache.insert(NOW, &key(&name(host)), answer, Source::Injected, lifetime);
+        cache.insert(NOW, &key(&owner(&name(host))), answer, Source::Injected, lifetime);
     }
     let held = usize::try_from(HELD.get() - before).expect("more than before");
     let stats = cache.stats();

@@ -7,7 +7,8 @@ mod world;
 
 use dns_core::Resolver;
 use hickory_proto::op::{Message, ResponseCode};
-use hickory_proto::rr::RecordType;
+use hickory_proto::rr::rdata::svcb::{IpHint, SvcParamKey, SvcParamValue};
+use hickory_proto::rr::{Name, RData, Record, RecordType, rdata};
 use world::{World, address, alias, code, query, reasons};
 
 fn says(query: &Message, response: &mut Message) -> bool {
@@ -19,6 +20,13 @@ fn says(query: &Message, response: &mut Message) -> bool {
         "alias.example." => {
             alias(response, &name, "in.example.");
             address(response, "in.example.", [192, 168, 1, 1]);
+        }
+        "hint.example." => {
+            let hint = IpHint(vec![rdata::A::new(10, 0, 0, 1)]);
+            let params = vec![(SvcParamKey::Ipv4Hint, SvcParamValue::Ipv4Hint(hint))];
+            let binding = rdata::HTTPS(rdata::SVCB::new(1, Name::root(), params));
+            let owner = Name::from_ascii(&name).expect("a name");
+            response.add_answer(Record::from_rdata(owner, 300, RData::HTTPS(binding)));
         }
         "both.example." => {
             address(response, &name, [203, 0, 113, 9]);
@@ -44,9 +52,12 @@ fn answers_that_lead_inside_are_empty_and_say_why() {
             assert_eq!(reasons(&answer), [15], "{name}");
         }
     }
+    let hint = world.ask(&query("hint.example.", RecordType::HTTPS, &[]));
+    assert_eq!((hint.answers.len(), reasons(&hint)), (0, vec![15]), "a browser would go there");
+    let mut ask = |name: &str| world.ask(&query(name, RecordType::A, &[]));
     assert_eq!(ask("public.example.").answers.len(), 1);
     assert_eq!(ask("host.vpn.example.").answers.len(), 1, "said to be so");
-    assert_eq!(world.asked.len(), 7, "each asked for once: {:?}", world.asked);
+    assert_eq!(world.asked.len(), 8, "each asked for once: {:?}", world.asked);
     let mut open = World::new(Resolver::builder(), says);
     assert_eq!(open.ask(&query("evil.example.", RecordType::A, &[])).answers.len(), 1);
 }

@@ -56,6 +56,46 @@ async fn a_changed_file_changes_whom_is_asked() {
 }
 
 #[tokio::test]
+async fn changed_options_bound_the_next_question_and_fixed_servers_stay() {
+    let silent = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let fixed = std::net::UdpSocket::bind("127.0.0.1:0").expect("a port");
+    let [silent_at, fixed_at] = [&silent, &fixed].map(|s| s.local_addr().expect("an address"));
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = folder.path().join("resolv.conf");
+    let write = |options: &str| {
+        let next = folder.path().join("next");
+        std::fs::write(&next, format!("nameserver {silent_at}\noptions {options}\n"))
+            .expect("room");
+        std::fs::rename(&next, &path).expect("renamed");
+    };
+    write("timeout:30 attempts:5");
+    let mut config = ServerConfig::default();
+    config.system = Some(path.clone());
+    config.upstreams = vec![dns_core::Upstream::plain(fixed_at)];
+    let server = Server::start(Resolver::builder().forwards().build(), config).expect("a server");
+    write("timeout:1 attempts:1 rotate");
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    let begin = std::time::Instant::now();
+    let name = "nobody.example".parse().expect("a name");
+    let lookup = server.client().lookup(&name, dns_core::RecordType::A).await.expect("running");
+    assert_eq!(lookup.outcome, dns_core::Outcome::Failed);
+    let heard = |socket: &std::net::UdpSocket| {
+        socket.set_nonblocking(true).expect("ours");
+        std::iter::from_fn(|| socket.recv(&mut [0; 512]).ok()).count()
+    };
+    // One attempt, and two for a truncated answer and a hedge.
+    let asked = heard(&silent) + heard(&fixed);
+    assert!(asked > 0 && asked <= 3, "{asked} queries in {:?}", begin.elapsed());
+    let mut asked: Vec<_> =
+        server.status().upstreams.iter().map(|(upstream, ..)| upstream.address).collect();
+    asked.sort_unstable();
+    let mut both = vec![silent_at, fixed_at];
+    both.sort_unstable();
+    assert_eq!(asked, both);
+    server.stop().await;
+}
+
+#[tokio::test]
 async fn a_file_that_is_not_there_is_named() {
     let mut config = ServerConfig::default();
     config.system = Some("/nowhere/resolv.conf".into());

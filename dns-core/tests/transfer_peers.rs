@@ -163,7 +163,7 @@ fn transfer_back(server: SocketAddr, keys: &Primary) -> Zone {
     let key = keys.keys().find(&"k.".parse().expect("a name")).expect("there").clone();
     let config = SecondaryConfig::new(origin(), vec![Peer::new(server).with_key(key)]);
     let options = ZoneOptions::default();
-    let replica = Replica { config, options, catalog: false };
+    let replica = Replica { options, ..Replica::new(config) };
     let other = Primary::new(Resolver::builder().build(), Keyring::default(), None);
     let ours = Ours::start(&other, vec![replica], None);
     let held = || other.resolver().zone(&origin()).filter(|zone| !zone.is_void());
@@ -187,11 +187,7 @@ fn secondary_of(
     let primary = Primary::new(Resolver::builder().build(), our_keys, None);
     let key = primary.keys().find(&"k.".parse().expect("a name")).expect("there").clone();
     let peer = Peer::new((Ipv4Addr::LOCALHOST, peer_port).into()).with_key(key);
-    let replica = Replica {
-        config: SecondaryConfig::new(origin(), vec![peer]),
-        options: ZoneOptions::default(),
-        catalog: false,
-    };
+    let replica = Replica::new(SecondaryConfig::new(origin(), vec![peer]));
     let ours = Ours::start(&primary, vec![replica.clone()], Some(saved.path()));
     let Some(peer) = start(&directory, peer_port, ours.address.port()) else { return ours.stop() };
     let log = directory.path().join(log);
@@ -337,7 +333,7 @@ fn we_serve_what_knots_catalog_lists() {
     let key = primary.keys().find(&"k.".parse().expect("a name")).expect("there").clone();
     let peer = Peer::new((Ipv4Addr::LOCALHOST, peer_port).into()).with_key(key);
     let config = SecondaryConfig::new("cat.".parse().expect("a name"), vec![peer]);
-    let replica = Replica { config, options: ZoneOptions::default(), catalog: true };
+    let replica = Replica { catalog: true, ..Replica::new(config) };
     let ours = Ours::start(&primary, vec![replica.clone()], Some(saved.path()));
     let (head, path) = (knot_head("hmac-sha256", ours.address.port()), directory.path().display());
     let sections = |member: &str| {

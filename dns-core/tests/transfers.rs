@@ -48,7 +48,8 @@ fn holder(grants: &[&str]) -> Primary {
 }
 
 fn secondary(key: Option<Key>) -> Secondary {
-    let peer = Peer { address: ([192, 0, 2, 53], 53).into(), key: key.map(Arc::new) };
+    let peer = Peer::new(([192, 0, 2, 53], 53).into());
+    let peer = key.into_iter().fold(peer, |peer, key| peer.with_key(Arc::new(key)));
     Secondary::new(SecondaryConfig::new(origin(), vec![peer]), None, START)
 }
 

@@ -1,9 +1,10 @@
 //! Triggers from the systemd journal: entries with fields `TLS_CLIENT`, `TLS_SERVER` and the others of
 //! [`ring_capture::fields`], each behind `TLS_`.
 //!
-//! `journalctl` reads the files for us, as JSON, from now on; when it ends it is started again behind the
-//! last entry that was seen. A cursor, and no match on its command line: together with `--lines=0` or a
-//! match some versions pass over entries.
+//! `journalctl` reads the files for us, as JSON, from now on; when it ends it is started again at the last
+//! entry that was seen, which is left out here: `--after-cursor` leaves out the first entry whatever it is,
+//! also where the one meant was deleted since. A cursor, and no match on its command line: together with
+//! `--lines=0` or a match some versions pass over entries.
 
 use std::io::{self, BufRead, BufReader, Read};
 use std::path::PathBuf;
@@ -57,7 +58,7 @@ impl Journal {
             command.arg("--directory").arg(folder);
         }
         match &self.cursor {
-            Some(cursor) => command.arg(format!("--after-cursor={cursor}")),
+            Some(cursor) => command.args(["--no-tail", &format!("--cursor={cursor}")]),
             None => command.arg("--since=now"),
         };
         command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::null());
@@ -85,7 +86,7 @@ impl Journal {
     }
 
     fn read(&mut self, mut entries: impl BufRead, ask: &mut impl FnMut(Trigger)) -> io::Result<()> {
-        let mut line = Vec::new();
+        let (seen, mut line) = (self.cursor.clone(), Vec::new());
         loop {
             line.clear();
             let mut limited = (&mut entries).take(MOST_ENTRY);
@@ -98,6 +99,9 @@ impl Journal {
             }
             let Ok(Value::Object(entry)) = serde_json::from_slice(&line) else { continue };
             if let Some(Value::String(cursor)) = entry.get("__CURSOR") {
+                if seen.as_ref() == Some(cursor) {
+                    continue;
+                }
                 self.cursor = Some(cursor.clone());
             }
             match trigger_of(&entry) {
@@ -180,6 +184,20 @@ mod tests {
         assert_eq!(asked.len(), 1);
         assert_eq!(asked[0].at_ns, 500_000_005);
         assert_eq!(cursor.as_deref(), Some("s=3"));
+    }
+
+    #[test]
+    fn the_entry_seen_last_is_left_out_and_what_came_in_its_place_is_not() {
+        for (first, triggers) in [("s=1", 1), ("s=2", 2)] {
+            let mut journal = Journal { folder: None, cursor: Some("s=1".into()) };
+            let asked_for = journal.command();
+            let args: Vec<_> = asked_for.get_args().filter_map(|arg| arg.to_str()).collect();
+            assert!(args.contains(&"--cursor=s=1") && args.contains(&"--no-tail"), "{args:?}");
+            let text = [first, "s=3"].map(|cursor| GOOD.replace("s=1", cursor)).join("\n") + "\n";
+            let mut asked = 0;
+            journal.read(text.as_bytes(), &mut |_| asked += 1).expect("no error");
+            assert_eq!((asked, journal.cursor.as_deref()), (triggers, Some("s=3")), "{first}");
+        }
     }
 
     #[test]

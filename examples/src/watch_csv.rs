@@ -7,7 +7,7 @@ use std::fs::{self, File};
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::path::{Component, Path, PathBuf};
 
-use anomaly::{Config, Detector, Observation, Rarity};
+use anomaly::{Config, Detector, Observation, Rarity, State};
 use anyhow::{Context, Result, ensure};
 
 use row::{Row, RowError};
@@ -98,16 +98,23 @@ fn write_row(
     score: f64,
     seen: &Observation,
 ) -> io::Result<()> {
-    let Observation { expected, lower, upper, signal, .. } = seen;
+    let Observation { expected, lower, upper, signal, state, .. } = seen;
     write!(out, "{},{},{score:.6},", row.timestamp, row.text)?;
-    for (number, end) in [(expected, ","), (lower, ","), (upper, ",")] {
-        if number.is_finite() {
-            write!(out, "{number}")?;
+    // Before the first value there is nothing to expect.
+    let known = !matches!(state, State::Warming { have: 0, .. });
+    for number in [*expected, *lower, *upper] {
+        if known && number.is_finite() {
+            // Of a number hardly different from zero, and of a huge one, nobody counts the digits.
+            let plain = number == 0.0 || PLAIN.contains(&number.abs());
+            if plain { write!(out, "{number}") } else { write!(out, "{number:e}") }?;
         }
-        out.write_all(end.as_bytes())?;
+        out.write_all(b",")?;
     }
     writeln!(out, "{}", signal.as_ref().map_or("", |signal| signal.kind.label()))
 }
+
+/// Magnitudes written without an exponent.
+const PLAIN: std::ops::Range<f64> = 1e-6..1e15;
 
 /// The path below `base`, without steps upwards.
 fn relative(file: &Path, base: &Path) -> PathBuf {

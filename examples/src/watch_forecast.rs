@@ -1,5 +1,6 @@
 //! `watch forecast`: where a series goes, and when it has filled what there is.
 
+use std::io::{self, Write as _};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -72,8 +73,11 @@ pub fn run(args: &Args) -> Result<()> {
         told["latest"] = seconds(time.latest).into();
         told["summary"] = sentence(at, capacity, within, args.coverage, time).into();
     }
-    println!("{told}");
-    Ok(())
+    match writeln!(io::stdout(), "{told}") {
+        // Who read it is gone: no fault of ours.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => written.context("cannot write to standard output"),
+    }
 }
 
 /// Ever further ahead, up to the end.

@@ -3,7 +3,6 @@
 
 mod rules;
 mod args;
-mod post;
 mod desk;
 mod token;
 mod board;
@@ -69,15 +68,15 @@ pub fn now() -> UnixNanos {
 ///
 /// When a feed cannot begin, or cannot go on, or standard output is gone.
 pub fn run(args: &Args, every: Duration, start: impl FnOnce(Feed) -> Result<()>) -> Result<()> {
-    let mut desk = Desk::new(args)?;
-    let mut fleet = args.fleet(every)?;
-    if let Some(path) = &args.state {
-        state::load(path, &mut fleet)?;
-    }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
     if let Some(address) = args.metrics {
         board::serve(&runtime, address)?;
+    }
+    let mut desk = Desk::new(args)?;
+    let mut fleet = args.fleet(every)?;
+    if let Some(path) = &args.state {
+        state::load(path, &mut fleet, &mut desk)?;
     }
     let (to, fed) = crossbeam_channel::bounded(MOST_WAITING);
     let (stop, stopped) = crossbeam_channel::bounded::<Infallible>(0);
@@ -89,10 +88,10 @@ pub fn run(args: &Args, every: Duration, start: impl FnOnce(Feed) -> Result<()>)
     runtime.spawn(stop_on(terminate, to.clone()));
     runtime.spawn(stop_on(interrupt, to.clone()));
     start(Feed { to, stopped })?;
-    let done = watch(&fed, &mut fleet, &mut desk, args.state.as_deref());
+    let done = watch(&fed, &mut fleet, &mut desk, every, args.state.as_deref());
     drop((stop, fed));
     runtime.shutdown_background();
-    let saved = args.state.as_deref().map_or(Ok(()), |path| state::save(path, &fleet));
+    let saved = args.state.as_deref().map_or(Ok(()), |path| state::save(path, &fleet, &desk));
     match done {
         Err(error) if is_closed(&error) => saved,
         done => done.and(saved),
@@ -103,10 +102,11 @@ fn watch(
     fed: &Receiver<Fed>,
     fleet: &mut Fleet,
     desk: &mut Desk,
+    every: Duration,
     state: Option<&Path>,
 ) -> Result<()> {
-    let mut told = now();
-    let mut saved = told;
+    let begun = now();
+    let (mut told, mut saved) = (begun, begun);
     loop {
         match fed.recv_timeout(TICK) {
             Ok(Fed::Now(samples)) => {
@@ -134,15 +134,27 @@ fn watch(
             continue;
         }
         told = now;
-        fleet.handle_timeout(now);
+        // After a restart nobody is missing before everybody had a turn.
+        if now.since(begun) >= every + SETTLING {
+            fleet.handle_timeout(now);
+        }
         board::publish(fleet);
-        desk.tell(now, fleet).context("cannot write to standard output")?;
-        if let Some(path) = state.filter(|_| now.since(saved) >= SAVE_EVERY) {
+        let news = desk.tell(now, fleet).context("cannot write to standard output")?;
+        let Some(path) = state else { continue };
+        // The first alert finds what it is about put away, however early it comes.
+        let first = news && saved == begun;
+        let done = if first || now.since(saved) >= SAVE_EVERY {
             saved = now;
-            // What was learned is still in memory: the disk may have room next time.
-            if let Err(error) = state::save(path, fleet) {
-                tracing::error!(error = format!("{error:#}"), "what was learned is not kept");
-            }
+            state::save(path, fleet, desk)
+        } else if news {
+            // What was told is not told again, whatever happens next.
+            state::save_alerts(path, fleet, desk)
+        } else {
+            continue;
+        };
+        // What was learned is still in memory: the disk may have room next time.
+        if let Err(error) = done {
+            tracing::error!(error = format!("{error:#}"), "what was learned is not kept");
         }
     }
 }
@@ -155,6 +167,8 @@ async fn stop_on(mut signal: tokio::signal::unix::Signal, to: Sender<Fed>) {
 
 const TICK: Duration = Duration::from_secs(1);
 const SAVE_EVERY: Duration = Duration::from_mins(5);
+/// How long what is fed first may take to arrive.
+const SETTLING: Duration = Duration::from_secs(2);
 const LEAST_TICK: Duration = Duration::from_millis(200);
 /// Batches of samples; feeds wait when the fleet is behind.
 const MOST_WAITING: usize = 64;

@@ -24,7 +24,8 @@ pub enum Period {
     Day,
     /// The hours of the week.
     Week,
-    /// What is found in the series themselves, up to a week: about three periods are looked at.
+    /// What is found in the series themselves, up to a week: about three periods are looked at; days of the
+    /// week are told apart after eighteen days.
     Auto,
 }
 

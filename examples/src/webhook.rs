@@ -1,20 +1,15 @@
 //! One POST for each alert: JSON to a URL, from a thread of its own that nobody waits for.
 
-use std::thread::JoinHandle;
-use std::time::Duration;
-
 use anomaly::Event;
-use anyhow::{Context, Result, bail};
-use crossbeam_channel::{Sender, TrySendError};
+use anomaly::sink::Secret;
+use anyhow::{Context, Result, ensure};
 use serde_json::{Value, json};
-use ureq::Agent;
 
-/// Sends events one after the other.
+use crate::post::Post;
+
+/// Sends events one after the other. Dropped, it has a moment left for what waits.
 #[derive(Debug)]
-pub struct Webhook {
-    queue: Option<Sender<Value>>,
-    thread: Option<JoinHandle<()>>,
-}
+pub struct Webhook(Post);
 
 impl Webhook {
     /// Begins. A URL that cannot be reached is tried a few times for each event; an event that cannot be
@@ -24,40 +19,14 @@ impl Webhook {
     ///
     /// When the URL is none.
     pub fn new(url: &str) -> Result<Self> {
-        if !url.starts_with("http://") && !url.starts_with("https://") {
-            bail!("--alert: {url} is no URL: give http://HOST:PORT/PATH");
-        }
-        let (queue, events) = crossbeam_channel::bounded::<Value>(MOST_WAITING);
-        let agent: Agent = Agent::config_builder().timeout_global(Some(TIMEOUT)).build().into();
-        let url = url.to_owned();
-        let post = move || {
-            for event in events {
-                if let Err(error) = deliver(&agent, &url, &event.to_string()) {
-                    tracing::error!(%error, %event, "an alert could not be delivered");
-                }
-            }
-        };
-        let thread = std::thread::Builder::new().name("alert".into()).spawn(post);
-        let thread = Some(thread.context("starting a thread")?);
-        Ok(Self { queue: Some(queue), thread })
+        // Who typed it may see it: what has no scheme is no URL that could carry a key.
+        ensure!(url.contains("://"), "--alert: {url} is no URL: give http://HOST:PORT/PATH");
+        Post::new(&Secret::new(url), DELIVERIES).map(Self).context("--alert")
     }
 
     /// Hands an event over; never waits.
     pub fn send(&self, event: &Event) {
-        let Some(queue) = &self.queue else { return };
-        if let Err(TrySendError::Full(event)) = queue.try_send(body(event)) {
-            tracing::error!(%event, "an alert was dropped: too many wait for the webhook");
-        }
-    }
-}
-
-impl Drop for Webhook {
-    /// Waits until what was handed over is delivered or given up.
-    fn drop(&mut self) {
-        self.queue = None;
-        if let Some(thread) = self.thread.take() {
-            let _ = thread.join();
-        }
+        self.0.send(body(event).to_string());
     }
 }
 
@@ -71,25 +40,18 @@ fn body(event: &Event) -> Value {
     json!({ "status": status, "summary": alert.to_string(), "alert": alert })
 }
 
-fn deliver(agent: &Agent, url: &str, body: &str) -> Result<(), ureq::Error> {
-    let mut pause = FIRST_PAUSE;
-    let mut attempt = 1;
-    loop {
-        let sent = agent.post(url).header("content-type", "application/json").send(body);
-        let Err(error) = sent else { return Ok(()) };
-        // What the receiver will not have now it will not have next time either.
-        let refused = matches!(error, ureq::Error::StatusCode(400..=499));
-        if refused || attempt >= ATTEMPTS {
-            return Err(error);
-        }
-        tracing::warn!(%error, attempt, "an alert is not delivered yet");
-        std::thread::sleep(pause);
-        pause *= 2;
-        attempt += 1;
+const DELIVERIES: &str = "recorder_deliveries_total";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_no_url_is_said_with_its_flag_and_no_key() {
+        let said = |url| format!("{:#}", Webhook::new(url).expect_err("no URL"));
+        let mend = "give http://HOST:PORT/PATH";
+        assert_eq!(said("example.com/x"), format!("--alert: example.com/x is no URL: {mend}"));
+        let keyed = said("ftp://user:KEY@example.com/KEY");
+        assert!(keyed.starts_with("--alert: ") && !keyed.contains("KEY"), "{keyed}");
     }
 }
-
-const MOST_WAITING: usize = 256;
-const ATTEMPTS: u32 = 4;
-const TIMEOUT: Duration = Duration::from_secs(5);
-const FIRST_PAUSE: Duration = Duration::from_millis(500);

@@ -35,14 +35,21 @@ fn zones_hosts_and_others_answer_in_this_order() {
     }
     assert_eq!(front.ask("db.corp").0, 5, "private names are refused, and nobody is asked");
 
+    let ours = folder.path().join("ours");
+    let alias = "@ 60 SOA ns mail 1 1d 2h 4w 60\n@ 60 NS ns\nns 60 A 192.0.2.1\nshop 60 CNAME www.site.example.\n";
+    std::fs::write(&ours, alias).expect("room");
+    let ours = format!("ours.example={}", ours.display());
     let explain = |name: &str| {
-        let args = ["explain", name, "A", "--forward", &to, "--private", "corp"];
+        let args = ["explain", name, "A", "--forward", &to, "--private", "corp", "--zone", &ours];
         let output = run(Command::new(RESOLVER).args(args));
         assert!(output.status.success(), "{}", said(&output));
         String::from_utf8_lossy(&output.stdout).into_owned()
     };
     let text = explain("www.site.example");
     assert!(text.contains("192.0.2.80") && text.contains(&format!("{to}: answered")), "{text}");
+    let text = explain("shop.ours.example");
+    assert!(text.contains("192.0.2.80") && text.contains("ours.example. is the longest"), "{text}");
+    assert!(text.contains(&format!("{to}: answered")), "the alias leads away: {text}");
     let text = explain("db.corp");
     assert!(text.contains("corp. is private"), "{text}");
 }

@@ -71,6 +71,27 @@ fn what_was_learnt_outlives_a_restart_and_its_servers() {
 }
 
 #[test]
+fn expired_answers_are_given_as_far_as_the_site_wants_them() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let zone = folder.path().join("zone");
+    let short = ZONE.replace("$TTL 5m", "$TTL 1").replace("4w 5m", "4w 1");
+    std::fs::write(&zone, short).expect("room");
+    let back = Running::start(&["--zone", &format!("site.example={}", zone.display())]);
+    let to = back.address.to_string();
+    let fronts = [&[][..], &["--no-stale", "denials"], &["--max-stale", "0s"]]
+        .map(|more| Running::start(&[&["--forward", &to][..], more].concat()));
+    for front in &fronts {
+        assert_eq!(front.ask("www.site.example").0, 0);
+        assert_eq!(front.ask("gone.site.example").0, 3);
+    }
+    drop(back);
+    std::thread::sleep(Duration::from_millis(1_300));
+    let codes =
+        fronts.map(|front| ["www.site.example", "gone.site.example"].map(|name| front.ask(name).0));
+    assert_eq!(codes, [[0, 3], [0, 2], [2, 2]]);
+}
+
+#[test]
 fn top_shows_rates_and_servers() {
     let metrics =
         UdpSocket::bind("127.0.0.1:0").expect("a port").local_addr().expect("one").to_string();

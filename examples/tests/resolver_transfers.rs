@@ -120,3 +120,71 @@ fn what_names_no_key_is_refused_without_showing_secrets() {
     assert!(code == Some(1) && text.contains("no key gone."), "{text}");
     assert_eq!(said(&["--secondary", "corp"]).0, Some(2), "a bad command line");
 }
+
+#[test]
+fn a_zone_goes_over_tls_alone_and_the_numbers_say_so() {
+    let folder = tempfile::tempdir().expect("a folder");
+    let path = |name: &str| folder.path().join(name).display().to_string();
+    let (file, cert, key) = (path("corp.zone"), path("cert.pem"), path("key.pem"));
+    let issued = rcgen::generate_simple_self_signed(["dns.example".to_owned()]).expect("a pair");
+    std::fs::write(&cert, issued.cert.pem()).expect("room");
+    std::fs::write(&key, issued.signing_key.serialize_pem()).expect("room");
+    write(Path::new(&file), 1);
+    let (primary_port, tls_port, metrics_port) = (free_port(), free_port(), free_port());
+    let (zone, tls) = (format!("corp={file}"), format!("tls://127.0.0.1:{tls_port}"));
+    let first = Running::start(
+        primary_port,
+        &[
+            "--listen",
+            &tls,
+            "--cert",
+            &cert,
+            "--key",
+            &key,
+            "--zone",
+            &zone,
+            "--allow-transfer",
+            "corp=127.0.0.0/8",
+            "--transfer-over-tls",
+            "corp",
+        ],
+    );
+    let open = format!("corp=127.0.0.1:{primary_port}");
+    let port = free_port();
+    let in_the_open = Running::start(port, &["--secondary", &open]);
+    let over_tls = format!("corp=tls://127.0.0.1:{tls_port}@dns.example");
+    let (second_port, metrics) = (free_port(), format!("127.0.0.1:{metrics_port}"));
+    let socket = path("control");
+    let follow =
+        ["--secondary", &over_tls, "--ca", &cert, "--metrics", &metrics, "--control", &socket];
+    let _second = Running::start(second_port, &follow);
+    wait_for(second_port, [192, 0, 2, 1]);
+    assert_eq!(ask(port).map(|(rcode, _)| rcode), Some(2), "never in the open");
+    drop(in_the_open);
+    let end = Instant::now() + Duration::from_secs(10);
+    let mut page = String::new();
+    while !page.contains("dns_core_zone_serial{zone=\"corp.\"} 1") {
+        assert!(Instant::now() < end, "{page}");
+        std::thread::sleep(Duration::from_millis(50));
+        let got = ureq::get(format!("http://{metrics}/metrics")).call();
+        page = got.and_then(|mut page| page.body_mut().read_to_string()).unwrap_or_default();
+    }
+    let control = |words: &[&str]| {
+        let mut command = Command::new(RESOLVER);
+        let done = command.arg("control").arg(path("control")).args(words).output();
+        let done = done.expect("it runs");
+        String::from_utf8_lossy(&[done.stdout, done.stderr].concat()).into_owned()
+    };
+    let stats = control(&["stats"]);
+    assert!(stats.contains("\"serial\":1,\"zone\":\"corp.\""), "{stats}");
+    write(Path::new(&file), 2);
+    first.signal(libc::SIGHUP);
+    wait_for(primary_port, [192, 0, 2, 2]);
+    assert!(control(&["refresh", "elsewhere"]).contains("no zone that other servers send"));
+    assert_eq!(control(&["refresh", "corp"]), "{\"asked\":\"corp.\"}\n");
+    wait_for(second_port, [192, 0, 2, 2]);
+    assert!(page.contains("dns_core_transfers_in_total{outcome=\"transferred\"} 1"), "{page}");
+    assert!(page.contains("dns_core_transfer_duration_seconds_count 1"), "{page}");
+    let nameless = Command::new(RESOLVER).args(["--secondary", "corp=tls://127.0.0.1"]).output();
+    assert_eq!(nameless.expect("it runs").status.code(), Some(2), "whose certificate?");
+}

@@ -54,6 +54,19 @@ fn every_row_has_its_verdict_and_the_strangest_is_the_strange_one() {
 }
 
 #[test]
+fn fields_in_quotes_are_read_and_no_number_is_longer_than_it_says() {
+    let rows = watched("\"timestamp\",\"value\"\n\"1397114100\",\"1.5\"\n\"1397114400\",\"\"\n");
+    assert_eq!(rows[1].join(","), "\"1397114100\",\"1.5\",0.000000,,,,", "nothing is expected yet");
+    assert_eq!(rows[2][3], "1.5");
+    let mut zeros = String::new();
+    for i in 0..200 {
+        writeln!(zeros, "{},0", 1_397_114_100 + i * 300).expect("writing to a string");
+    }
+    let rows = watched(&zeros);
+    assert!(rows.iter().flatten().all(|field| field.len() < 26), "{:?}", rows[150]);
+}
+
+#[test]
 fn no_row_knows_what_comes() {
     let whole = watched(&series(1_000));
     let part = watched(&series(700));

@@ -1,5 +1,8 @@
 //! From alerts to what somebody is told: silences, inhibition, repetition.
 
+#[cfg(feature = "snapshots")]
+mod resume;
+
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
 
@@ -13,7 +16,7 @@ use crate::sample::UnixNanos;
 ///
 /// Feed it every [`Event`], and the time with the alerts that are on; it hands out notices. No
 /// clock, and bounded: past [`Dispatch::MOST`] alerts and notices new ones are counted and lost.
-#[derive(Debug, Default)]
+#[derive(Debug, Clone, Default)]
 pub struct Dispatch {
     wait: Duration,
     repeat: Option<Duration>,
@@ -24,7 +27,7 @@ pub struct Dispatch {
     stats: DispatchStats,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 struct Open {
     alert: Alert,
     /// When it may be told first.
@@ -45,6 +48,8 @@ pub struct Notice {
 
 /// What a notice says of its alert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+#[cfg_attr(feature = "serde", serde(rename_all = "snake_case"))]
 pub enum Status {
     /// It is on, told for the first time.
     Firing,
@@ -117,6 +122,13 @@ impl Dispatch {
         } else {
             self.stats.dropped += 1;
         }
+    }
+
+    /// These silences and windows instead of those it has, as when a file of them was edited. What
+    /// they kept back and these do not is told when it is still on.
+    pub fn silence_only(&mut self, silences: impl IntoIterator<Item = Silence>) {
+        self.silences.clear();
+        silences.into_iter().for_each(|silence| self.silence(silence));
     }
 
     /// Takes what happened to an alert. One that is raised is told at the next

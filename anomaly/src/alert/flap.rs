@@ -14,7 +14,8 @@ use crate::sample::UnixNanos;
 pub(crate) struct Flaps(HashMap<Labels, Raises>);
 
 #[derive(Debug, Clone, Copy)]
-struct Raises {
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
+pub(crate) struct Raises {
     count: f64,
     at: UnixNanos,
 }
@@ -41,6 +42,19 @@ impl Flaps {
             self.0.insert(group.clone(), Raises { count: 1.0, at: now });
         }
         1.0
+    }
+
+    /// What there is to put away.
+    #[cfg(feature = "snapshots")]
+    pub(crate) fn iter(&self) -> impl Iterator<Item = (&Labels, &Raises)> {
+        self.0.iter()
+    }
+
+    /// What was put away; none when nobody can have counted so.
+    #[cfg(feature = "snapshots")]
+    pub(crate) fn resume(groups: Vec<(Labels, Raises)>) -> Option<Self> {
+        let sound = |(_, raises): &(Labels, Raises)| (0.0..=1e12).contains(&raises.count);
+        groups.iter().all(sound).then(|| Self(groups.into_iter().collect()))
     }
 }
 

@@ -254,6 +254,40 @@ impl Incident {
         &self.alert
     }
 
+    /// What of it the alert does not say: its members and the latest onset among them.
+    #[cfg(feature = "snapshots")]
+    pub(crate) fn members(&self) -> (&[Origin], UnixNanos) {
+        (&self.members, self.last_onset)
+    }
+
+    /// One that was put away; none when it cannot have been one.
+    #[cfg(feature = "snapshots")]
+    pub(crate) fn resume(
+        alert: Alert,
+        members: Vec<Origin>,
+        last_onset: UnixNanos,
+        simultaneous: Duration,
+        stretch: u32,
+    ) -> Option<Self> {
+        let same = alert.series.iter().eq(members.iter().map(|member| &member.labels));
+        let sound = same && !members.is_empty() && stretch > 0;
+        let incident = Self { alert, members, active: 0, last_onset, simultaneous, stretch };
+        sound.then_some(incident)
+    }
+
+    /// A series that is in alarm, of an incident that was put away.
+    #[cfg(feature = "snapshots")]
+    pub(crate) fn keep(&mut self, place: Option<usize>) -> bool {
+        self.active += 1;
+        place.is_none_or(|place| place < self.members.len())
+    }
+
+    /// Whether a series of it is in alarm.
+    #[cfg(feature = "snapshots")]
+    pub(crate) fn is_on(&self) -> bool {
+        self.active > 0
+    }
+
     pub(crate) fn close(mut self, at: UnixNanos) -> Alert {
         self.alert.cleared_at = Some(at);
         self.alert

@@ -8,7 +8,11 @@ mod incident;
 mod matcher;
 mod silence;
 mod inhibit;
+#[cfg(feature = "snapshots")]
+mod saved;
 mod dispatch;
+#[cfg(feature = "snapshots")]
+mod resume;
 
 use std::collections::HashMap;
 
@@ -18,6 +22,8 @@ pub use inhibit::Inhibition;
 pub use labels::Labels;
 pub use matcher::{MatchError, Matchers};
 pub use policy::Policy;
+#[cfg(feature = "snapshots")]
+pub use saved::ResumeError;
 pub use silence::{Silence, Weekly, WeeklyError};
 
 use crate::alert::flap::{Flaps, stretch};
@@ -60,7 +66,8 @@ pub struct AlertStats {
 }
 
 /// A series that is not calm, or not for long enough.
-#[derive(Debug)]
+#[derive(Debug, Clone)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Restless {
     heard: UnixNanos,
     calm_since: Option<UnixNanos>,
@@ -69,6 +76,7 @@ struct Restless {
 }
 
 #[derive(Debug, Clone, Copy)]
+#[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 struct Part {
     incident: u64,
     /// Its place in the incident; none past [`Alert::MOST_SERIES`].
@@ -121,6 +129,11 @@ impl Alerts {
     /// The alerts that are on, in no order.
     pub fn active(&self) -> impl Iterator<Item = &Alert> {
         self.incidents.values().map(Incident::alert)
+    }
+
+    /// How signals become alerts here.
+    pub fn policy(&self) -> &Policy {
+        &self.policy
     }
 
     /// What was told so far.

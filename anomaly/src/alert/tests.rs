@@ -37,28 +37,59 @@ fn steps() -> impl Strategy<Value = Vec<(usize, bool, u32)>> {
     prop::collection::vec((0_usize..8, any::<bool>(), 0_u32..20), 0..120)
 }
 
+/// The policy the random series are under, and the series.
+fn world(raise_after: u64, most: usize) -> (Policy, Vec<Labels>) {
+    let seconds = Duration::from_secs;
+    let policy = Policy::default()
+        .group_by(["rack"])
+        .link_by(["host", "site"])
+        .link_within(seconds(30))
+        .raise_after(seconds(raise_after))
+        .clear_after(seconds(15))
+        .forget_after(seconds(60))
+        .most_series(most);
+    let series = (0..8).map(|i| {
+        let own = [("id", i.to_string()), ("host", (i / 2).to_string())];
+        let site = (i % 3 != 0).then(|| ("site", (i % 2).to_string()));
+        let rack = (i >= 6).then(|| ("rack", "r".to_owned()));
+        Labels::new(own.into_iter().chain(site).chain(rack))
+    });
+    (policy, series.collect())
+}
+
 proptest! {
+    #[cfg(feature = "snapshots")]
+    #[test]
+    fn going_on_from_what_was_put_away_equals_never_stopping(
+        steps in steps(), raise_after in 0_u64..10, most in 1_usize..10,
+    ) {
+        let (policy, series) = world(raise_after, most);
+        let mut alerts = Alerts::new(policy.clone());
+        let mut stopping = Alerts::new(policy.clone());
+        let (mut now, mut onsets) = (0, [None; 8]);
+        let forgotten = |alerts: &mut Alerts, now| {
+            let mut gone: Vec<_> = std::iter::from_fn(|| alerts.poll_forgotten(at(now))).collect();
+            gone.sort_by_key(|event| event.alert().id);
+            gone
+        };
+        for (which, strange, later) in steps {
+            now += later;
+            onsets[which] = strange.then(|| onsets[which].unwrap_or(now));
+            let seen = observation(now, onsets[which]);
+            stopping = Alerts::resume(policy.clone(), at(0), &stopping.to_bytes()).expect("whole");
+            prop_assert_eq!(
+                alerts.observe(at(now), &series[which], &seen),
+                stopping.observe(at(now), &series[which], &seen)
+            );
+            prop_assert_eq!(forgotten(&mut alerts, now), forgotten(&mut stopping, now));
+        }
+    }
+
     #[test]
     fn what_is_raised_is_cleared_and_what_is_active_was_raised(
         steps in steps(), raise_after in 0_u64..10, most in 1_usize..10,
     ) {
-        let seconds = Duration::from_secs;
-        let policy = Policy::default()
-            .group_by(["rack"])
-            .link_by(["host", "site"])
-            .link_within(seconds(30))
-            .raise_after(seconds(raise_after))
-            .clear_after(seconds(15))
-            .forget_after(seconds(60))
-            .most_series(most);
-        let series: Vec<Labels> = (0..8)
-            .map(|i| {
-                let own = [("id", i.to_string()), ("host", (i / 2).to_string())];
-                let site = (i % 3 != 0).then(|| ("site", (i % 2).to_string()));
-                let rack = (i >= 6).then(|| ("rack", "r".to_owned()));
-                Labels::new(own.into_iter().chain(site).chain(rack))
-            })
-            .collect();
+        let (policy, series) = world(raise_after, most);
         let mut alerts = Alerts::new(policy);
         let (mut on, mut ever) = (HashSet::new(), HashSet::new());
         let (mut now, mut onsets) = (0, [None; 8]);

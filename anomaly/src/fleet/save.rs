@@ -47,8 +47,8 @@ impl LoadError {
 }
 
 impl Fleet {
-    /// Writes what every series for which `wanted` says so has learned; alerts are not part of it.
-    /// One record a series, each with its own checksum.
+    /// Writes what every series for which `wanted` says so has learned; alerts are not part of it
+    /// ([`Alerts::to_bytes`](crate::Alerts::to_bytes)). One record a series, each with its own checksum.
     ///
     /// # Errors
     /// Those of writing.

@@ -6,6 +6,7 @@
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Context {
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "super::table::restored::<_, COUNTS>"))]
     counts: Box<[f32]>,
     before: u8,
     /// What a count weighs now.
@@ -15,7 +16,7 @@ pub(super) struct Context {
 
 impl Context {
     pub(super) fn new() -> Self {
-        Self { counts: vec![0.0; KINDS * KINDS].into(), before: 0, weight: 1.0, seen: 0.0 }
+        Self { counts: vec![0.0; COUNTS].into(), before: 0, weight: 1.0, seen: 0.0 }
     }
 
     /// Minus the logarithm of how often this kind followed the one before: `place` is the
@@ -24,7 +25,7 @@ impl Context {
         let place = (place.clamp(-3.9, 3.9) + 4.0) as usize;
         let moved = (moved.clamp(-1.9, 1.9) + 2.0) as usize;
         let kind = place * 4 + moved;
-        let at = usize::from(self.before) * KINDS + kind;
+        let at = usize::from(self.before) % KINDS * KINDS + kind;
         self.before = kind as u8;
         self.seen = self.seen * (1.0 - 1.0 / MEMORY) + 1.0;
         let often = f64::from(self.counts[at] / self.weight);
@@ -41,6 +42,7 @@ impl Context {
 }
 
 const KINDS: usize = 32;
+const COUNTS: usize = KINDS * KINDS;
 /// Values that are remembered, on average.
 const MEMORY: f64 = 2000.0;
 const GROWTH: f32 = 1.000_5;

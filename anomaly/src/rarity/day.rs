@@ -9,9 +9,14 @@ use super::usual::Usual;
 #[derive(Debug, Clone)]
 #[cfg_attr(feature = "serde", derive(serde::Serialize, serde::Deserialize))]
 pub(super) struct Day {
+    #[cfg_attr(
+        feature = "serde",
+        serde(deserialize_with = "super::table::restored::<_, QUARTERS>")
+    )]
     quarters: Box<[f32]>,
     shift: f64,
     usual: Usual,
+    #[cfg_attr(feature = "serde", serde(deserialize_with = "super::table::restored::<_, HOURS>"))]
     hours: Box<[f32]>,
     restless: f64,
 }
@@ -71,9 +76,9 @@ fn slot(at: UnixNanos, parts: usize) -> usize {
 
 const QUARTERS: usize = 96;
 const HOURS: usize = 24;
-const CLIP: f64 = 2.07;
-const SHIFT_SHARE: f64 = 0.0393;
-const QUARTER_SHARE: f64 = 0.0245;
+const CLIP: f64 = 2.5;
+const SHIFT_SHARE: f64 = 0.04;
+const QUARTER_SHARE: f64 = 0.025;
 const HOUR_SHARE: f32 = 0.01;
 const RESTLESS_SHARE: f64 = 0.0002;
 /// How far the hours' differences are believed.

@@ -1,25 +1,32 @@
 //! How strange each value is, as one figure that ranks a whole corpus.
 //!
-//! Five looks at a value, each turned into a surprise (minus the decimal logarithm of how rarely
-//! this series goes so far): the smoothed distance from a robust level, the roughness of the last
-//! values, the distance from the same time of day before, that together with the distance from a
-//! short-term forecast, and how new the succession of movements is. The squares are summed with
-//! how far the value lies outside of everything seen so far, and how long it has been the same, so that one great surprise outweighs
-//! several small ones. What follows a peak is measured against it: an episode is one peak and not a
-//! plateau.
+//! Four looks at a value, each turned into a surprise (minus the decimal logarithm of how rarely
+//! this series goes so far): the smoothed distance from a robust level, the distance from the same
+//! time of day before, that together with the distance from a short-term forecast, and how new the
+//! succession of movements is. The squares are summed with how far the value lies outside of
+//! everything seen so far, as far as it stays there, and how long it has been the same, so that one
+//! great surprise outweighs several small ones. What follows a peak is measured against it: an
+//! episode is one peak and not a plateau.
 //!
 //! Where the constants come from is in the crate's README, with what they score.
 
+#[cfg(feature = "serde")]
+mod table;
 mod usual;
 mod surprise;
+mod range;
+mod run;
+mod near;
 mod day;
 mod context;
 
-use crate::flatline::Flatline;
 use crate::sample::{Sample, UnixNanos};
 
 use context::Context;
 use day::Day;
+use near::Near;
+use range::Range;
+use run::Run;
 use surprise::Surprise;
 use usual::{Quantum, Usual};
 
@@ -35,22 +42,13 @@ pub struct Rarity {
     distance: Usual,
     smoothed: f64,
     step: Usual,
-    rough: f64,
-    /// Robust Holt: a fast level and its slope.
-    near: f64,
-    slope: f64,
-    near_distance: Usual,
+    near: Near,
     day: Day,
     context: Context,
-    least: f64,
-    most: f64,
-    surprises: [Surprise; 5],
-    flat: Option<Flatline>,
-    /// Surprise of the run under way, and of the longest one that ended.
-    run: f64,
-    habit: f64,
+    range: Range,
+    run: Run,
+    surprises: [Surprise; 4],
     peak: f64,
-    unrest: f64,
 }
 
 /// What the looks at a value have in common.
@@ -58,9 +56,12 @@ struct Glance {
     at: Option<UnixNanos>,
     value: f64,
     moved: f64,
+    /// The least that counts as a distance.
     floor: f64,
     /// Share of this value in a mean of a few days.
     share: f64,
+    /// Share of this value in a mean of all.
+    young: f64,
 }
 
 impl Default for Rarity {
@@ -80,26 +81,19 @@ impl Rarity {
             distance: Usual::default(),
             smoothed: 0.0,
             step: Usual::default(),
-            rough: 0.0,
-            near: 0.0,
-            slope: 0.0,
-            near_distance: Usual::default(),
+            near: Near::default(),
             day: Day::new(),
             context: Context::new(),
-            least: f64::INFINITY,
-            most: f64::NEG_INFINITY,
-            surprises: [Surprise::default(); 5],
-            flat: None,
-            run: 0.0,
-            habit: 0.0,
+            range: Range::default(),
+            run: Run::default(),
+            surprises: [Surprise::default(); 4],
             peak: 0.0,
-            unrest: 0.0,
         }
     }
 
     /// Takes the next value, of which nobody knows when it was taken, and says how strange it is:
     /// from 0, as ever, towards 1. What is no number is no value. Without an instant there is no
-    /// time of day: two of the five looks are not taken.
+    /// time of day: two of the four looks see less.
     pub fn observe(&mut self, value: f64) -> f64 {
         self.take(None, value)
     }
@@ -117,110 +111,61 @@ impl Rarity {
         let value = value.clamp(-Sample::MOST, Sample::MOST);
         self.seen += 1;
         if self.seen == 1 {
-            (self.level, self.near, self.last) = (value, value, value);
-            (self.least, self.most) = (value, value);
+            (self.level, self.last) = (value, value);
+            self.near = Near::new(value);
+            self.range = Range::new(value);
+            self.run.strangeness(value, 1.0);
             return 0.0;
         }
         let moved = value - self.last;
         self.last = value;
         self.quantum.learn(moved.abs());
+        let young = 1.0 / self.seen as f64;
+        let share = SCALE_SHARE.max(young);
         let floor = self.quantum.floor(value);
-        let share = SCALE_SHARE.max(1.0 / self.seen as f64);
-        let glance = Glance { at, value, moved, floor, share };
-        let looks = self.look(&glance);
-        let mut strange = self.beyond(value) + self.stuck(at, value);
-        for ((surprise, look), weight) in self.surprises.iter_mut().zip(looks).zip(WEIGHTS) {
-            strange += look.map_or(0.0, |look| weight * surprise.of(look).powi(2));
+        let looks = self.look(&Glance { at, value, moved, floor, share, young });
+        let mut surprises = [0.0; 4];
+        for ((surprise, own), look) in surprises.iter_mut().zip(&mut self.surprises).zip(looks) {
+            *surprise = look.map_or(0.0, |look| own.of(look));
         }
-        // A peak is held against what follows for long where nothing else happens, and soon
-        // forgotten where much does.
-        self.unrest += UNREST_SHARE * (strange.min(MOST_UNREST) - self.unrest);
-        self.peak *= if self.unrest < CALM { PEAK_KEPT_IN_CALM } else { PEAK_KEPT };
+        let lasting = surprises[0];
+        let beyond = self.range.beyond(value, lasting);
+        let stuck = self.run.strangeness(value, young);
+        let mut strange = if self.seen > WARM { beyond + stuck } else { 0.0 };
+        for (surprise, weight) in surprises.iter().zip(WEIGHTS) {
+            strange += weight * surprise * surprise;
+        }
+        self.peak *= PEAK_KEPT;
         let standing_out = strange / (1.0 + PEAK_WEIGHT * self.peak);
         self.peak = self.peak.max(strange);
         standing_out / (standing_out + HALF)
     }
 
-    fn look(&mut self, glance: &Glance) -> [Option<f64>; 5] {
-        let Glance { at, value, moved, floor, share } = *glance;
+    fn look(&mut self, glance: &Glance) -> [Option<f64>; 4] {
+        let Glance { at, value, moved, floor, share, young } = *glance;
         let restless = at.map_or(1.0, |at| self.day.restlessness(at));
         // Where it is against a slow level.
         let residual = value - self.level;
-        let usual = self.distance.or(floor);
-        let most = CLIP * usual;
-        let level_share = LEVEL_SHARE.max(1.0 / self.seen as f64);
-        self.level += level_share * residual.clamp(-most, most);
+        let most = CLIP * self.distance.or(floor);
+        self.level += LEVEL_SHARE.max(young) * residual.clamp(-most, most);
         self.distance.learn(residual.abs(), most, share);
         let usual = self.distance.or(floor);
-        let place = residual / usual;
         let farthest = FARTHEST * usual;
         self.smoothed += SMOOTH_SHARE * (residual.clamp(-farthest, farthest) - self.smoothed);
         let lasting = self.smoothed.abs() / usual / restless;
         // How it moves.
-        self.rough += ROUGH_SHARE * (moved.abs() - self.rough);
-        let usual_step = self.step.or(floor);
-        let rough = self.rough / usual_step;
-        self.step.learn(moved.abs(), STEP_CLIP * usual_step, share);
-        let usual_step = self.step.or(floor);
-        let novelty = (self.seen > YOUNG).then(|| self.context.novelty(place, moved / usual_step));
-        let near = self.forecast(glance, restless);
-        let daily = at.map(|at| self.day.distance(at, value, floor, share));
-        [
-            Some(lasting.ln_1p()),
-            Some(rough.ln_1p()),
-            daily.map(|daily| (daily / restless).ln_1p()),
-            daily.map(|daily| (near.ln_1p() * daily.ln_1p()).sqrt()),
-            novelty,
-        ]
-    }
-
-    /// How many usual distances the value is from what the last few let expect.
-    fn forecast(&mut self, glance: &Glance, restless: f64) -> f64 {
-        let Glance { at, value, floor, share, .. } = *glance;
-        let expected = self.near + self.slope;
-        let residual = value - expected;
-        let usual = self.near_distance.or(floor);
-        let most = CLIP * usual;
-        let distance = residual.abs() / (self.near_distance.or(0.0) * restless).max(floor);
+        self.step.learn(moved.abs(), STEP_CLIP * self.step.or(floor), share);
+        let steps = moved / self.step.or(floor);
+        let novelty = (self.seen > YOUNG).then(|| self.context.novelty(residual / usual, steps));
+        // Against what the last few let expect, and the same time of the days before.
+        let near = self.near.look(value, floor, share, restless);
         if let Some(at) = at {
-            self.day.stir(at, residual.abs().min(4.0 * usual), 1.0 / self.seen as f64);
+            self.day.stir(at, near.magnitude, young);
         }
-        self.near_distance.learn(residual.abs(), most, share);
-        let clipped = residual.clamp(-most, most);
-        self.near = expected + NEAR_SHARE * clipped;
-        self.slope = (1.0 - SLOPE_SHARE) * self.slope + SLOPE_SHARE * NEAR_SHARE * clipped;
-        distance
-    }
-
-    /// How strange it is that the value is the same as before, squared, for runs that this series
-    /// does not make.
-    fn stuck(&mut self, at: Option<UnixNanos>, value: f64) -> f64 {
-        let at = at.unwrap_or(UnixNanos::new(0));
-        let flat = self.flat.get_or_insert_with(|| Flatline::new(at, value));
-        flat.observe(at, value);
-        let surprise = flat.surprise();
-        flat.learn((1.0 / self.seen as f64).max(FLAT_SHARE));
-        self.habit *= HABIT_KEPT;
-        if surprise < self.run {
-            // What a quiet night brings every day is a habit.
-            self.habit = self.habit.max(self.run);
-        }
-        self.run = surprise;
-        if surprise < LEAST_FLAT.max(2.0 * self.habit) || self.seen <= WARM {
-            return 0.0;
-        }
-        (FLAT_WEIGHT * surprise).min(MOST_FLAT).powi(2)
-    }
-
-    /// How far the value is outside of everything seen so far, squared.
-    fn beyond(&mut self, value: f64) -> f64 {
-        let known = self.most - self.least;
-        let beyond = (value - self.most).max(self.least - value).max(0.0);
-        (self.least, self.most) = (self.least.min(value), self.most.max(value));
-        if beyond == 0.0 || self.seen <= WARM {
-            return 0.0;
-        }
-        (RANGE_WEIGHT * beyond / known.max(f64::MIN_POSITIVE)).min(MOST_BEYOND).powi(2)
+        let daily = at.map(|at| (self.day.distance(at, value, floor, share) / restless).ln_1p());
+        let near = near.distance.ln_1p();
+        let both = daily.map_or(near, |daily| (near * daily).sqrt());
+        [Some(lasting.ln_1p()), daily, Some(both), novelty]
     }
 }
 
@@ -229,34 +174,17 @@ const WARM: u64 = 100;
 /// Values whose usual distances are their own.
 const YOUNG: u64 = 8;
 /// Shares of a value in a memory: 1 − 2^(−1/half-life in values).
-const LEVEL_SHARE: f64 = 0.01656;
-const SCALE_SHARE: f64 = 0.000_161;
-const SMOOTH_SHARE: f64 = 0.109;
-const ROUGH_SHARE: f64 = 0.03;
-const NEAR_SHARE: f64 = 0.33;
-const SLOPE_SHARE: f64 = 0.03;
-/// A peak is forgotten by half after 31 values, or after 400.
-const PEAK_KEPT: f64 = 0.9781;
-const PEAK_KEPT_IN_CALM: f64 = 0.998_268;
-/// Strangeness on average, up to which a series is calm.
-const CALM: f64 = 0.876;
-const UNREST_SHARE: f64 = 0.02;
-const MOST_UNREST: f64 = 20.0;
-const PEAK_WEIGHT: f64 = 0.0964;
-const CLIP: f64 = 2.07;
+const LEVEL_SHARE: f64 = 0.0167;
+const SCALE_SHARE: f64 = 0.000_3;
+const SMOOTH_SHARE: f64 = 0.11;
+/// A peak is forgotten by half after 34 values.
+const PEAK_KEPT: f64 = 0.98;
+const PEAK_WEIGHT: f64 = 0.05;
+const CLIP: f64 = 2.5;
 const STEP_CLIP: f64 = 10.0;
-const FARTHEST: f64 = 29.0;
+const FARTHEST: f64 = 30.0;
 /// Of the looks, in their order.
-const WEIGHTS: [f64; 5] = [0.756, 1.04, 0.225, 0.083, 0.229];
-const FLAT_SHARE: f64 = 1.0 / 2048.0;
-/// Nats of surprise at a run before it counts.
-const LEAST_FLAT: f64 = 20.0;
-/// A run is remembered by half after ten thousand values.
-const HABIT_KEPT: f64 = 0.999_930_7;
-const FLAT_WEIGHT: f64 = 0.1;
-const MOST_FLAT: f64 = 8.0;
-const RANGE_WEIGHT: f64 = 159.0;
-const MOST_BEYOND: f64 = 12.0;
+const WEIGHTS: [f64; 4] = [0.75, 0.25, 0.1, 0.15];
 /// What scores a half.
 const HALF: f64 = 30.0;
 
@@ -289,6 +217,22 @@ mod tests {
         assert!(shift > 3.0 * between, "{shift} {between}");
         let after = scores[2_100..].iter().copied().fold(0.0, f64::max);
         assert!(after < shift, "the new level is soon as ever: {after} {shift}");
+    }
+
+    #[test]
+    fn records_of_noise_rank_below_what_happened() {
+        let mut state = 11;
+        // The sum of three: tails, so that new records come for long.
+        let mut values: Vec<f64> = (0..20_000)
+            .map(|_| (noise(&mut state) + noise(&mut state) + noise(&mut state)) * 2.0 + 50.0)
+            .collect();
+        values[12_000..12_030].iter_mut().for_each(|value| *value -= 8.0);
+        values[16_000] += 12.0;
+        let scores = scores(values);
+        let most = |from: usize, to: usize| scores[from..to].iter().copied().fold(0.0, f64::max);
+        let quiet = most(100, 12_000);
+        assert!(most(12_000, 12_030) > 4.0 * quiet, "{} {quiet}", most(12_000, 12_030));
+        assert!(most(16_000, 16_001) > 2.0 * quiet, "{} {quiet}", most(16_000, 16_001));
     }
 
     #[test]

@@ -2,16 +2,19 @@
 
 mod build;
 mod patch;
+mod steady;
+mod walk;
 
 use std::net::IpAddr;
+use std::ops::{Deref, Range};
 
 use thiserror::Error;
 
 use crate::edns::ExtendedError;
 use crate::message::{
-    AA, HEADER, MessageError, QR, Rcode, RecordAt, Section, put_u16, records, u16_at,
+    AA, HEADER, MessageError, Rcode, RecordAt, Section, put_u16, records, u16_at,
 };
-use crate::name::{Name, equal_ignoring_case, measure};
+use crate::name::{Name, equal_ignoring_case};
 use crate::question::Query;
 use crate::rdata::RData;
 use crate::record_type::{Class, RecordType};
@@ -50,12 +53,19 @@ impl Kind {
     }
 }
 
-/// A whole answer in wire form without OPT, and what must be known to hand it out again.
-#[derive(Clone, Debug)]
-pub struct Answer {
+/// A whole answer in wire form without OPT, and what must be known to hand it out again. Its octets are its
+/// own, or borrowed from wherever it is kept.
+#[derive(Clone, Copy, Debug)]
+pub struct Answer<Octets = Box<[u8]>> {
     /// The message, and behind it where its TTL fields stand, two octets each: one block of memory, so that a
     /// hit waits for one only.
-    octets: Box<[u8]>,
+    octets: Octets,
+    shape: Shape,
+}
+
+/// What is known about the octets of an answer.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Shape {
     /// The end of the message.
     wire_len: u16,
     /// End of the question section.
@@ -87,8 +97,8 @@ pub enum AnswerError {
     /// It cannot be walked.
     #[error("malformed response")]
     Message(#[from] MessageError),
-    /// It is a query.
-    #[error("a query, not a response")]
+    /// It is a query, or answers something else than one.
+    #[error("no response to a query")]
     NotResponse,
     /// Not exactly one question, or one whose name is compressed.
     #[error("a response without exactly one plain question")]
@@ -127,79 +137,48 @@ impl Answer {
         Ok(answer)
     }
 
-    /// Measures `response` and copies it up to its OPT record. Flags stay as they are.
-    fn walk(response: &[u8]) -> Result<Answer, AnswerError> {
-        let (flags, _) = (u16_at(response, 2)?, u16_at(response, HEADER - 2)?);
-        if flags & QR == 0 {
-            return Err(AnswerError::NotResponse);
-        }
-        if flags & crate::message::TC != 0 {
-            return Err(AnswerError::Truncated);
-        }
-        if u16_at(response, 4)? != 1 || response.len() > u16::MAX as usize {
-            return Err(AnswerError::Question);
-        }
-        let name_len = measure(&response[HEADER..]).map_err(|_| AnswerError::Question)?;
-        let question_end = HEADER + name_len + 4;
-        let rtype = RecordType(u16_at(response, question_end - 4)?);
-        u16_at(response, question_end - 2)?;
-
-        let mut counts = [0u16; 3];
-        let (mut end, mut core_end) = (question_end, question_end);
-        let (mut ttls_at, mut least) = (Vec::new(), None::<Ttl>);
-        let mut seen = Seen::default();
-        for record in records(response)? {
-            let record = record?;
-            if record.rtype == RecordType::OPT {
-                break;
-            }
-            end = record.rdata.end;
-            counts[record.section as usize] += 1;
-            ttls_at.extend((record.ttl_at as u16).to_be_bytes());
-            if record.section != Section::Additional {
-                core_end = end;
-                least = Some(least.map_or(record.ttl, |least| least.min(record.ttl)));
-            }
-            seen.note(response, &record, rtype)?;
-        }
-        let rcode = Rcode(flags as u8 & 15);
-        let kind = seen.kind(rcode);
-        let ttl = match kind {
-            Kind::Positive | Kind::Referral => least,
-            Kind::NxDomain | Kind::NoData => {
-                seen.negative_ttl.map(|t| least.map_or(t, |l| l.min(t)))
-            }
-            Kind::Failure => None,
-        };
-        // Missing glue makes a referral useless, so there it may not go silently (RFC 9471 §3).
-        let glue_needed = kind == Kind::Referral;
-        let mut octets: Box<[u8]> = [&response[..end], &ttls_at].concat().into();
-        for (at, count) in [6, 8, 10].into_iter().zip(counts) {
-            put_u16(&mut octets, at, count);
-        }
-        Ok(Answer {
-            octets,
-            wire_len: end as u16,
-            question_end: question_end as u16,
-            needed_end: if glue_needed { end } else { core_end } as u16,
-            needed_additional: if glue_needed { counts[2] } else { 0 },
-            kind,
-            ttl,
-            addresses: seen.addresses,
-            note: None,
-        })
-    }
-
     /// The same with a word on why it is what it is.
     #[must_use]
     pub(crate) fn with_note(mut self, note: ExtendedError) -> Answer {
-        self.note = Some(note);
+        self.shape.note = Some(note);
         self
+    }
+
+    /// Its octets, the name in the question in lower case, and what is known about them.
+    pub(crate) fn into_folded(mut self) -> (Box<[u8]>, Shape) {
+        let name = self.shape.name();
+        self.octets[name].make_ascii_lowercase();
+        (self.octets, self.shape)
+    }
+}
+
+impl<'a> Answer<&'a [u8]> {
+    /// An answer whose octets are kept elsewhere.
+    pub(crate) fn borrow(octets: &'a [u8], shape: Shape) -> Answer<&'a [u8]> {
+        Answer { octets, shape }
+    }
+}
+
+impl Shape {
+    pub(crate) fn kind(&self) -> Kind {
+        self.kind
+    }
+
+    /// Where the name in the question stands.
+    pub(crate) fn name(&self) -> Range<usize> {
+        HEADER..usize::from(self.question_end) - 4
+    }
+}
+
+impl<Octets: Deref<Target = [u8]>> Answer<Octets> {
+    /// The same with octets of its own. Allocates.
+    pub fn detach(&self) -> Answer {
+        Answer { octets: (*self.octets).into(), shape: self.shape }
     }
 
     /// The addresses asked for, aliases left out. Allocates nothing.
     pub fn addresses(&self) -> impl ExactSizeIterator<Item = IpAddr> {
-        let Addresses { first, stride, count, octets } = self.addresses.unwrap_or_default();
+        let Addresses { first, stride, count, octets } = self.shape.addresses.unwrap_or_default();
         (0..usize::from(count)).map(move |place| {
             let at = usize::from(first) + usize::from(stride) * place;
             let data = &self.octets[at..at + usize::from(octets)];
@@ -213,7 +192,7 @@ impl Answer {
 
     /// Why it is what it is, where there is more to say than a response code does.
     pub fn note(&self) -> Option<ExtendedError> {
-        self.note
+        self.shape.note
     }
 
     /// The records of all sections.
@@ -223,7 +202,7 @@ impl Answer {
 
     /// What it says.
     pub fn kind(&self) -> Kind {
-        self.kind
+        self.shape.kind
     }
 
     /// The response code.
@@ -235,7 +214,7 @@ impl Answer {
     /// its minimum for a denial (RFC 2308 §5). `None` when it must not be kept: failures, and denials
     /// without a SOA.
     pub fn ttl(&self) -> Option<Ttl> {
-        self.ttl
+        self.shape.ttl
     }
 
     /// Whether the AA bit is set.
@@ -245,26 +224,21 @@ impl Answer {
 
     /// The message without OPT, as it was when it was made.
     pub fn as_wire(&self) -> &[u8] {
-        &self.octets[..usize::from(self.wire_len)]
+        &self.octets[..usize::from(self.shape.wire_len)]
     }
 
     /// Where the TTL fields stand.
     fn ttls_at(&self) -> impl Iterator<Item = usize> {
-        let (places, _) = self.octets[usize::from(self.wire_len)..].as_chunks::<2>();
+        let (places, _) = self.octets[usize::from(self.shape.wire_len)..].as_chunks::<2>();
         places.iter().map(|place| usize::from(u16::from_be_bytes(*place)))
     }
 
     /// Whether it answers the question of `query`, letter case aside.
     pub fn answers(&self, query: &Query<'_>) -> bool {
         let (name, fixed) =
-            self.as_wire()[HEADER..].split_at(self.question_end as usize - 4 - HEADER);
+            self.as_wire()[HEADER..].split_at(self.shape.question_end as usize - 4 - HEADER);
         let ([t1, t2], [c1, c2]) = (query.rtype.0.to_be_bytes(), query.class.0.to_be_bytes());
         equal_ignoring_case(name, query.name) && fixed.starts_with(&[t1, t2, c1, c2])
-    }
-
-    /// Octets on the heap.
-    pub(crate) fn heap_bytes(&self) -> usize {
-        self.octets.len()
     }
 
     /// The records of the answer section, with `aging` applied. Allocates: for the typed front.
@@ -301,79 +275,5 @@ impl std::fmt::Display for Record {
     /// As a master file writes it.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{} {} IN {} {}", self.name, self.ttl.as_secs(), self.rtype, self.data)
-    }
-}
-
-/// What the walk over a response has met.
-#[derive(Default)]
-struct Seen {
-    asked_for: bool,
-    alias: bool,
-    referral: bool,
-    negative_ttl: Option<Ttl>,
-    addresses: Option<Addresses>,
-    last: Option<RecordAt>,
-}
-
-impl Seen {
-    fn note(
-        &mut self,
-        message: &[u8],
-        record: &RecordAt,
-        asked: RecordType,
-    ) -> Result<(), AnswerError> {
-        if record.section == Section::Answer && record.rtype == asked {
-            self.note_address(message, record);
-        }
-        match (record.section, record.rtype) {
-            (Section::Answer, rtype) if rtype == asked || asked == RecordType::ANY => {
-                self.asked_for = true;
-            }
-            (Section::Answer, RecordType::CNAME | RecordType::DNAME) => self.alias = true,
-            (Section::Authority, RecordType::NS) => self.referral = true,
-            (Section::Authority, RecordType::SOA) => {
-                let (at, end) = (record.rdata.start, record.rdata.end);
-                if let RData::Soa(soa) = RData::read(message, at, end, RecordType::SOA)? {
-                    self.negative_ttl = Some(record.ttl.min(soa.minimum));
-                }
-            }
-            _ => {}
-        }
-        Ok(())
-    }
-
-    /// Addresses can change places when each record differs from the one before in nothing but its data.
-    fn note_address(&mut self, message: &[u8], record: &RecordAt) {
-        let octets = match record.rtype {
-            RecordType::A => 4,
-            RecordType::AAAA => 16,
-            _ => return,
-        };
-        let first = record.rdata.start as u16;
-        let head = |record: &RecordAt| message.get(record.owner_at..record.rdata.start);
-        self.addresses = match (self.addresses, &self.last) {
-            _ if record.rdata.len() != octets => None,
-            (None, None) => Some(Addresses { first, stride: 0, count: 1, octets: octets as u16 }),
-            (Some(so_far), Some(last)) if head(last) == head(record) => {
-                let stride = (record.rdata.start - last.rdata.start) as u16;
-                let even = so_far.count == 1 || so_far.stride == stride;
-                even.then_some(Addresses { stride, count: so_far.count + 1, ..so_far })
-            }
-            _ => None,
-        };
-        self.last = Some(record.clone());
-    }
-
-    /// RFC 2308 §2.1 and §2.2: a denial has a SOA or no NS in its authority section.
-    fn kind(&self, rcode: Rcode) -> Kind {
-        match rcode {
-            Rcode::NXDOMAIN => Kind::NxDomain,
-            Rcode::NOERROR if self.asked_for => Kind::Positive,
-            Rcode::NOERROR if self.negative_ttl.is_some() => Kind::NoData,
-            Rcode::NOERROR if self.alias => Kind::Positive,
-            Rcode::NOERROR if self.referral => Kind::Referral,
-            Rcode::NOERROR => Kind::NoData,
-            _ => Kind::Failure,
-        }
     }
 }

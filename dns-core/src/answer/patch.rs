@@ -1,5 +1,6 @@
 //! The hit path: one copy, then the few octets that differ between askers. Allocates nothing.
 
+use std::ops::Deref;
 use std::time::Duration;
 
 use super::{Addresses, Answer};
@@ -56,7 +57,7 @@ pub struct Patch<'a> {
 /// (DNS Flag Day 2020).
 pub const DEFAULT_UDP_PAYLOAD: u16 = 1232;
 
-impl Answer {
+impl<Octets: Deref<Target = [u8]>> Answer<Octets> {
     /// Writes the answer to `query` into the front of `out` and returns its length in octets; 0 when not
     /// even the question fits. The id, RD, CD and the spelling of the name are the asker's. When the
     /// asker sent OPT, ours is added.
@@ -75,10 +76,10 @@ impl Answer {
         let stored = u16::from_be_bytes([wire[2], wire[3]]);
         let (len, additional, truncated) = if wire.len() <= room {
             (wire.len(), None, 0)
-        } else if self.needed_end as usize <= room {
-            (self.needed_end as usize, Some(self.needed_additional), 0)
-        } else if self.question_end as usize <= room {
-            (self.question_end as usize, Some(0), TC)
+        } else if self.shape.needed_end as usize <= room {
+            (self.shape.needed_end as usize, Some(self.shape.needed_additional), 0)
+        } else if self.shape.question_end as usize <= room {
+            (self.shape.question_end as usize, Some(0), TC)
         } else {
             return 0;
         };
@@ -94,7 +95,7 @@ impl Answer {
         if let Some(additional) = additional {
             put_u16(out, 10, additional);
         }
-        let name = self.question_end as usize - 4;
+        let name = self.shape.question_end as usize - 4;
         out[HEADER..name].copy_from_slice(query.name);
         self.turn(patch.turn, &mut out[..len]);
         if patch.aging != Aging::Fixed {
@@ -102,7 +103,8 @@ impl Answer {
                 if at >= len {
                     break;
                 }
-                let made = u32_at(out, at).map_or(Ttl::ZERO, Ttl::from_wire);
+                // Not read back from the copy, which is still on its way to memory.
+                let made = u32_at(wire, at).map_or(Ttl::ZERO, Ttl::from_wire);
                 let now = patch.aging.apply(made).as_secs();
                 out[at..at + 4].copy_from_slice(&now.to_be_bytes());
             }
@@ -114,7 +116,7 @@ impl Answer {
     /// the data has to move.
     fn turn(&self, by: u32, out: &mut [u8]) {
         // A lone address has nowhere to go: most answers end here, without a division.
-        let many = self.addresses.filter(|addresses| addresses.count > 1);
+        let many = self.shape.addresses.filter(|addresses| addresses.count > 1);
         let Some(Addresses { first, stride, count, octets }) = many else { return };
         let by = (by % u32::from(count)) as usize;
         let (first, stride, octets) = (first as usize, stride as usize, octets as usize);

@@ -1,10 +1,8 @@
 //! Looking into the cache from outside: what it holds, entry by entry.
 
-use std::sync::Arc;
-
-use super::{Cache, Entry};
+use super::{Cache, Entry, read, write};
 use crate::name::Name;
-use crate::question::{KeyParts, View, key_parts};
+use crate::question::{Key, View};
 use crate::record_type::{Class, RecordType};
 
 /// One cached answer and what it is cached under.
@@ -24,7 +22,7 @@ pub struct Cached {
     /// Whether the asker checks signatures itself.
     pub checking_disabled: bool,
     /// The answer and its times.
-    pub entry: Arc<Entry>,
+    pub entry: Entry,
 }
 
 impl Cache {
@@ -33,7 +31,7 @@ impl Cache {
     pub fn iter(&self) -> impl Iterator<Item = Cached> {
         self.shards.iter().flat_map(|part| {
             let mut cached = Vec::new();
-            part.read().each(|key, entry| cached.extend(Cached::of(key, entry)));
+            read(part).each(|entry| cached.extend(Cached::of(entry)));
             cached
         })
     }
@@ -41,18 +39,15 @@ impl Cache {
     /// Takes out one type of `name`, in every view, and returns how many. Looks at every entry.
     pub fn purge_type(&self, name: &Name, rtype: RecordType) -> usize {
         let folded = name.folded();
-        let doomed = |key: &[u8], _: &Entry| {
-            key_parts(key)
-                .is_some_and(|parts| parts.rtype == rtype && parts.name == folded.as_wire())
-        };
-        self.shards.iter().map(|part| part.write().purge(doomed)).sum()
+        let doomed = |entry: &Entry| entry.key().rtype == rtype && entry.name() == folded.as_wire();
+        self.shards.iter().map(|part| write(part).purge(doomed)).sum()
     }
 }
 
 impl Cached {
-    fn of(key: &[u8], entry: &Arc<Entry>) -> Option<Cached> {
-        let KeyParts { view, rtype, class, dnssec_ok, checking_disabled, name } = key_parts(key)?;
-        let (name, entry) = (Name::from_wire(name).ok()?, Arc::clone(entry));
+    fn of(entry: &Entry) -> Option<Cached> {
+        let Key { view, rtype, class, dnssec_ok, checking_disabled, name } = entry.key();
+        let (name, entry) = (Name::from_wire(name).ok()?, entry.clone());
         Some(Cached { name, rtype, class, view, dnssec_ok, checking_disabled, entry })
     }
 }

@@ -10,10 +10,14 @@ mod queues;
 mod shard;
 mod snapshot;
 
-use std::hash::{BuildHasher, RandomState};
+use std::hash::BuildHasher;
+use std::sync::PoisonError;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
+
+use ahash::RandomState;
+use crossbeam_utils::sync::{ShardedLock, ShardedLockReadGuard, ShardedLockWriteGuard};
+use thread_local::ThreadLocal;
 
 pub use entry::{Entry, Lifetime, Source};
 pub use inspect::Cached;
@@ -22,7 +26,7 @@ pub(crate) use snapshot::read as read_snapshot;
 
 use crate::answer::{Answer, Kind};
 use crate::name::{Name, is_under};
-use crate::question::{Key, key_name};
+use crate::question::Key;
 use crate::ttl::Ttl;
 use entry::Freshness;
 use shard::Shard;
@@ -62,9 +66,9 @@ impl Default for CacheConfig {
 #[derive(Clone, Debug)]
 pub enum Hit {
     /// A valid answer.
-    Fresh(Arc<Entry>),
+    Fresh(Entry),
     /// An expired one that may stand in when no better can be had (RFC 8767).
-    Stale(Arc<Entry>),
+    Stale(Entry),
     /// Nothing to give.
     Miss,
 }
@@ -92,18 +96,25 @@ pub struct CacheStats {
 /// The cache. `Sync`; readers share a lock, only changes exclude.
 #[derive(Debug)]
 pub struct Cache {
-    shards: Box<[Part]>,
+    /// Readers lock a word of their own thread's: none waits for another's cache line.
+    shards: Box<[ShardedLock<Shard>]>,
+    lookups: ThreadLocal<Lookups>,
     hasher: RandomState,
     config: CacheConfig,
 }
 
-/// A shard, its lock and the counters that readers raise.
-#[derive(Debug)]
-struct Part {
-    shard: RwLock<Shard>,
+/// What one thread has found. Nobody else writes here: counting takes no step that others have to wait for.
+#[derive(Debug, Default)]
+#[repr(align(64))]
+struct Lookups {
     hits: AtomicU64,
     stale: AtomicU64,
     misses: AtomicU64,
+}
+
+/// Adds one to a counter that only this thread writes.
+fn count(counter: &AtomicU64) {
+    counter.store(counter.load(Ordering::Relaxed) + 1, Ordering::Relaxed);
 }
 
 impl Cache {
@@ -111,61 +122,77 @@ impl Cache {
     pub fn new(config: CacheConfig) -> Cache {
         let max_bytes = config.max_bytes.max(LEAST_BYTES);
         let count = config.shards.clamp(1, max_bytes / LEAST_BYTES);
-        let part = |_| Part {
-            shard: RwLock::new(Shard::new(max_bytes / count)),
-            hits: AtomicU64::new(0),
-            stale: AtomicU64::new(0),
-            misses: AtomicU64::new(0),
-        };
-        let shards = (0..count).map(part).collect();
-        Cache { shards, hasher: RandomState::new(), config }
+        let shards = (0..count).map(|_| ShardedLock::new(Shard::new(max_bytes / count))).collect();
+        Cache { shards, lookups: ThreadLocal::new(), hasher: keyed(), config }
     }
 
-    /// What is known under `key`, counted as a hit. Never allocates.
-    pub fn lookup(&self, now: Duration, key: &Key) -> Hit {
-        let (hash, part) = self.part(key.as_octets());
-        let shard = part.read();
-        let slot = shard.find(hash, key.as_octets());
-        let hit = Hit::of(now, slot.map(|slot| &slot.entry));
-        if let (Some(slot), Hit::Fresh(entry) | Hit::Stale(entry)) = (slot, &hit) {
-            slot.touch();
-            entry.note_hit();
+    /// What is known under `key`, counted as a hit. Never allocates but for a thread's first.
+    pub fn lookup(&self, now: Duration, key: &Key<'_>) -> Hit {
+        let (hash, part) = self.part(key);
+        let hit = Hit::of(now, read(part).find(hash, key));
+        let lookups = self.lookups.get_or_default();
+        match &hit {
+            Hit::Fresh(entry) => {
+                entry.note_hit();
+                count(&lookups.hits);
+            }
+            Hit::Stale(entry) => {
+                entry.note_hit();
+                count(&lookups.stale);
+            }
+            Hit::Miss => count(&lookups.misses),
         }
-        let counter = match hit {
-            Hit::Fresh(_) => &part.hits,
-            Hit::Stale(_) => &part.stale,
-            Hit::Miss => &part.misses,
-        };
-        counter.fetch_add(1, Ordering::Relaxed);
         hit
     }
 
-    /// The same without leaving a trace: no count, no favour in the eviction.
-    pub fn peek(&self, now: Duration, key: &Key) -> Hit {
-        let (hash, part) = self.part(key.as_octets());
-        Hit::of(now, part.read().find(hash, key.as_octets()).map(|slot| &slot.entry))
+    /// Makes something of the answer under `key` where it lies, when it is fresh; that counts as a hit, and
+    /// anything else is not counted. Never allocates but for a thread's first. The shard cannot change meanwhile:
+    /// `make` must be short and must not use the cache.
+    #[inline]
+    pub(crate) fn fresh<T>(
+        &self,
+        now: Duration,
+        key: &Key<'_>,
+        make: impl FnOnce(&Entry) -> T,
+    ) -> Option<T> {
+        let (hash, part) = self.part(key);
+        let shard = read(part);
+        let entry = shard.find(hash, key)?;
+        if entry.freshness(now) != Freshness::Fresh {
+            return None;
+        }
+        entry.note_hit();
+        count(&self.lookups.get_or_default().hits);
+        Some(make(entry))
     }
 
-    /// Puts an answer in and returns it as an entry. One larger than a shard is handed back without being
-    /// kept.
+    /// The same without leaving a trace: no count, no favour in the eviction.
+    pub fn peek(&self, now: Duration, key: &Key<'_>) -> Hit {
+        let (hash, part) = self.part(key);
+        Hit::of(now, read(part).find(hash, key))
+    }
+
+    /// Puts an answer in and returns it as an entry. One to another question, or larger than a shard, is handed
+    /// back without being kept.
     pub fn insert(
         &self,
         now: Duration,
-        key: &Key,
+        key: &Key<'_>,
         answer: Answer,
         source: Source,
         lifetime: Lifetime,
-    ) -> Arc<Entry> {
-        let entry = Arc::new(Entry::new(now, answer, source, lifetime));
-        self.insert_entry(now, key.as_octets(), Arc::clone(&entry));
+    ) -> Entry {
+        let entry = Entry::new(now, key, answer, source, lifetime);
+        if entry.is_of(key) {
+            self.insert_entry(now, entry.clone());
+        }
         entry
     }
 
-    fn insert_entry(&self, now: Duration, key: &[u8], entry: Arc<Entry>) {
-        let weight = ENTRY_BYTES + key.len() + entry.answer().heap_bytes();
-        let (hash, part) = self.part(key);
-        let weight = u32::try_from(weight).unwrap_or(u32::MAX);
-        part.write().insert(now, hash, key, entry, weight);
+    fn insert_entry(&self, now: Duration, entry: Entry) {
+        let weight = u32::try_from(ENTRY_BYTES + entry.bytes()).unwrap_or(u32::MAX);
+        let (hash, part) = self.part(&entry.key());
+        write(part).insert(now, hash, entry, weight);
     }
 
     /// How long the cache would keep `answer`, had from elsewhere; `None` when it must not.
@@ -198,17 +225,19 @@ impl Cache {
     /// Takes out what `doomed` says of a name (plain wire form, lower case) and its entry.
     pub fn purge_where(&self, mut doomed: impl FnMut(&[u8], &Entry) -> bool) -> usize {
         let parts = self.shards.iter();
-        parts.map(|part| part.write().purge(|key, entry| doomed(key_name(key), entry))).sum()
+        parts.map(|part| write(part).purge(|entry| doomed(entry.name(), entry))).sum()
     }
 
     /// Counts and sizes; the shards are read one after the other.
     pub fn stats(&self) -> CacheStats {
         let mut stats = CacheStats::default();
+        for lookups in &self.lookups {
+            stats.hits += lookups.hits.load(Ordering::Relaxed);
+            stats.stale += lookups.stale.load(Ordering::Relaxed);
+            stats.misses += lookups.misses.load(Ordering::Relaxed);
+        }
         for part in &self.shards {
-            let shard = part.read();
-            stats.hits += part.hits.load(Ordering::Relaxed);
-            stats.stale += part.stale.load(Ordering::Relaxed);
-            stats.misses += part.misses.load(Ordering::Relaxed);
+            let shard = read(part);
             stats.insertions += shard.insertions;
             stats.evictions += shard.evictions;
             stats.entries += shard.len();
@@ -218,36 +247,43 @@ impl Cache {
     }
 
     /// The hash is keyed at random, so that nobody can choose names that fall together.
-    fn part(&self, key: &[u8]) -> (u64, &Part) {
+    #[inline]
+    fn part(&self, key: &Key<'_>) -> (u64, &ShardedLock<Shard>) {
         let hash = self.hasher.hash_one(key);
-        // The table uses the lower bits and the top seven; take others.
-        (hash, &self.shards[(hash >> 32) as usize % self.shards.len()])
+        // The table uses the lower bits and the top seven; take others, without a division.
+        let at = u64::from((hash >> 16) as u32) * self.shards.len() as u64;
+        (hash, &self.shards[(at >> 32) as usize])
     }
 }
 
+/// Keys that nobody can guess, as the standard library has them from the system.
+fn keyed() -> RandomState {
+    let system = std::hash::RandomState::new();
+    let [a, b, c, d] = [0u8, 1, 2, 3].map(|nth| system.hash_one(nth));
+    RandomState::with_seeds(a, b, c, d)
+}
+
 impl Hit {
-    fn of(now: Duration, entry: Option<&Arc<Entry>>) -> Hit {
+    fn of(now: Duration, entry: Option<&Entry>) -> Hit {
         match entry.map(|entry| (entry, entry.freshness(now))) {
-            Some((entry, Freshness::Fresh)) => Hit::Fresh(Arc::clone(entry)),
-            Some((entry, Freshness::Stale)) => Hit::Stale(Arc::clone(entry)),
+            Some((entry, Freshness::Fresh)) => Hit::Fresh(entry.clone()),
+            Some((entry, Freshness::Stale)) => Hit::Stale(entry.clone()),
             Some((_, Freshness::Dead)) | None => Hit::Miss,
         }
     }
 }
 
-impl Part {
-    // A panic under the lock leaves a shard whole enough to read: no step over peer data panics inside.
-    fn read(&self) -> RwLockReadGuard<'_, Shard> {
-        self.shard.read().unwrap_or_else(PoisonError::into_inner)
-    }
+// A panic under the lock leaves a shard whole enough to read: no step over peer data panics inside.
+fn read(part: &ShardedLock<Shard>) -> ShardedLockReadGuard<'_, Shard> {
+    part.read().unwrap_or_else(PoisonError::into_inner)
+}
 
-    fn write(&self) -> RwLockWriteGuard<'_, Shard> {
-        self.shard.write().unwrap_or_else(PoisonError::into_inner)
-    }
+fn write(part: &ShardedLock<Shard>) -> ShardedLockWriteGuard<'_, Shard> {
+    part.write().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// The smallest shard worth a lock.
 const LEAST_BYTES: usize = 64 << 10;
-/// What an entry costs beside its key and answer: the slot and its index (88 + 9), the shared entry (104) and
-/// the allocator's share of three blocks (3 × 16). `tests/hit_allocations.rs` compares it with the truth.
-const ENTRY_BYTES: usize = 249;
+/// What an entry costs beside its own block: the slot (32) and the table's share (9), both doubled at worst by
+/// growth, and the allocator's of one block (16), rounded. `tests/hit_allocations.rs` compares it with the truth.
+const ENTRY_BYTES: usize = 100;

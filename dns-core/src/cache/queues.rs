@@ -1,21 +1,15 @@
 //! Slots in one vector, threaded into first-in-first-out lists by index: O(1) to append, to pop and to
 //! take out of the middle.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-
 use super::entry::Entry;
 
 /// One entry and its place in a list.
 #[derive(Debug)]
 pub(super) struct Slot {
-    pub(super) key: Box<[u8]>,
-    pub(super) entry: Arc<Entry>,
+    pub(super) entry: Entry,
     pub(super) hash: u64,
-    pub(super) weight: u32,
+    weight: u32,
     pub(super) list: List,
-    /// Hits since the slot came to its list, at most [`MOST_FREQUENT`].
-    frequency: AtomicU8,
     newer: u32,
     older: u32,
 }
@@ -30,22 +24,8 @@ pub(super) enum List {
 }
 
 impl Slot {
-    pub(super) fn new(key: Box<[u8]>, entry: Arc<Entry>, hash: u64, weight: u32) -> Slot {
-        let frequency = AtomicU8::new(0);
-        Slot { key, entry, hash, weight, list: List::Small, frequency, newer: NONE, older: NONE }
-    }
-
-    /// Counts one hit under a shared lock. Relaxed, and two hits at once may count as one: the policy
-    /// asks only "never, once, or more".
-    pub(super) fn touch(&self) {
-        let seen = self.frequency.load(Ordering::Relaxed);
-        if seen < MOST_FREQUENT {
-            self.frequency.store(seen + 1, Ordering::Relaxed);
-        }
-    }
-
-    pub(super) fn frequency(&mut self) -> &mut u8 {
-        self.frequency.get_mut()
+    pub(super) fn new(entry: Entry, hash: u64, weight: u32) -> Slot {
+        Slot { entry, hash, weight, list: List::Small, newer: NONE, older: NONE }
     }
 }
 
@@ -77,7 +57,7 @@ impl Queues {
             .expect("an index lives in a list or the table while its slot is taken")
     }
 
-    pub(super) fn slot_mut(&mut self, index: u32) -> &mut Slot {
+    fn slot_mut(&mut self, index: u32) -> &mut Slot {
         self.slots[index as usize]
             .as_mut()
             .expect("an index lives in a list or the table while its slot is taken")
@@ -101,6 +81,7 @@ impl Queues {
             self.slots.push(None);
             u32::try_from(self.slots.len() - 1).expect("a shard of 2^32 entries exceeds any memory")
         });
+        slot.entry.mark().place(index);
         self.slots[index as usize] = Some(slot);
         self.link(index, list);
         index
@@ -118,15 +99,16 @@ impl Queues {
         self.link(index, list);
     }
 
-    /// Replaces what a slot holds; its place stays.
-    pub(super) fn replace(&mut self, index: u32, entry: Arc<Entry>, weight: u32) -> Arc<Entry> {
+    /// Replaces what a slot holds; its place and the hits it has had stay.
+    pub(super) fn replace(&mut self, index: u32, entry: Entry, weight: u32) {
         let slot = self.slot_mut(index);
-        let old = std::mem::replace(&mut slot.entry, entry);
+        entry.mark().place(index);
+        entry.mark().count_from(slot.entry.mark().frequency());
+        slot.entry = entry;
         let before = std::mem::replace(&mut slot.weight, weight);
         let list = slot.list;
         let ends = &mut self.ends[list as usize];
         ends.bytes = ends.bytes - before as usize + weight as usize;
-        old
     }
 
     pub(super) fn iter(&self) -> impl Iterator<Item = (u32, &Slot)> {
@@ -173,5 +155,3 @@ impl Queues {
 
 /// No slot.
 const NONE: u32 = u32::MAX;
-/// The counter's ceiling (two bits in the S3-FIFO paper, §4.1).
-const MOST_FREQUENT: u8 = 3;

@@ -7,7 +7,6 @@
 //! no such gate, and SIEVE (NSDI 2024), simpler still, has none either. A hit only raises a counter, so it
 //! needs no more than a shared lock.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use hashbrown::HashTable;
@@ -15,10 +14,11 @@ use hashbrown::HashTable;
 use super::entry::{Entry, Freshness};
 use super::ghost::Ghosts;
 use super::queues::{List, Queues, Slot};
+use crate::question::Key;
 
 #[derive(Debug)]
 pub(super) struct Shard {
-    table: HashTable<u32>,
+    table: HashTable<Entry>,
     queues: Queues,
     ghosts: Ghosts,
     max_bytes: usize,
@@ -46,51 +46,46 @@ impl Shard {
         self.queues.len()
     }
 
-    pub(super) fn find(&self, hash: u64, key: &[u8]) -> Option<&Slot> {
-        let index = self.table.find(hash, |&index| *self.queues.slot(index).key == *key)?;
-        Some(self.queues.slot(*index))
+    pub(super) fn find(&self, hash: u64, key: &Key<'_>) -> Option<&Entry> {
+        self.table.find(hash, |entry| entry.is_of(key))
     }
 
-    /// Puts an answer in, in the place of one under the same key; then lets others go until all fits.
-    pub(super) fn insert(
-        &mut self,
-        now: Duration,
-        hash: u64,
-        key: &[u8],
-        entry: Arc<Entry>,
-        weight: u32,
-    ) {
-        let known = self.table.find(hash, |&index| *self.queues.slot(index).key == *key).copied();
+    /// Puts an entry in, in the place of one under the same key; then lets others go until all fits.
+    pub(super) fn insert(&mut self, now: Duration, hash: u64, entry: Entry, weight: u32) {
+        let key = entry.key();
+        let known = self.table.find_mut(hash, |known| known.is_of(&key));
         if weight as usize > self.max_bytes {
             // Larger than the shard: only what it would have replaced must go.
-            if let Some(index) = known {
+            if let Some(index) = known.map(|known| known.mark().slot()) {
                 self.remove(index);
             }
             return;
         }
         self.insertions += 1;
-        if let Some(index) = known {
+        if let Some(known) = known {
+            let index = known.mark().slot();
+            *known = entry.clone();
             self.queues.replace(index, entry, weight);
         } else {
             let list = if self.ghosts.contains(hash) { List::Main } else { List::Small };
-            let index = self.queues.insert(Slot::new(key.into(), entry, hash, weight), list);
+            self.queues.insert(Slot::new(entry.clone(), hash, weight), list);
             let queues = &self.queues;
-            self.table.insert_unique(hash, index, |&index| queues.slot(index).hash);
+            self.table.insert_unique(hash, entry, |entry| queues.slot(entry.mark().slot()).hash);
         }
         while self.bytes() > self.max_bytes && self.evict(now) {}
     }
 
-    /// Shows every entry and its key.
-    pub(super) fn each(&self, mut show: impl FnMut(&[u8], &Arc<Entry>)) {
-        self.queues.iter().for_each(|(_, slot)| show(&slot.key, &slot.entry));
+    /// Shows every entry.
+    pub(super) fn each(&self, mut show: impl FnMut(&Entry)) {
+        self.queues.iter().for_each(|(_, slot)| show(&slot.entry));
     }
 
     /// Takes out every entry that `doomed` says, and returns how many.
-    pub(super) fn purge(&mut self, mut doomed: impl FnMut(&[u8], &Entry) -> bool) -> usize {
+    pub(super) fn purge(&mut self, mut doomed: impl FnMut(&Entry) -> bool) -> usize {
         let doomed: Vec<u32> = self
             .queues
             .iter()
-            .filter(|(_, slot)| doomed(&slot.key, &slot.entry))
+            .filter(|(_, slot)| doomed(&slot.entry))
             .map(|(index, _)| index)
             .collect();
         for &index in &doomed {
@@ -110,16 +105,17 @@ impl Shard {
             let Some(index) = (if over { small.or(main) } else { main.or(small) }) else {
                 return false;
             };
-            let slot = self.queues.slot_mut(index);
+            let slot = self.queues.slot(index);
             let (list, hash) = (slot.list, slot.hash);
             let dead = slot.entry.freshness(now) == Freshness::Dead;
-            match (list, *slot.frequency()) {
+            let mark = slot.entry.mark();
+            match (list, mark.frequency()) {
                 (List::Small, PROMOTED..) if !dead => {
-                    *slot.frequency() = 0;
+                    mark.count_from(0);
                     self.queues.requeue(index, List::Main);
                 }
                 (List::Main, seen @ 1..) if !dead => {
-                    *slot.frequency() = seen - 1;
+                    mark.count_from(seen - 1);
                     self.queues.requeue(index, List::Main);
                 }
                 _ => {
@@ -136,7 +132,7 @@ impl Shard {
 
     fn remove(&mut self, index: u32) {
         let slot = self.queues.remove(index);
-        if let Ok(found) = self.table.find_entry(slot.hash, |&other| other == index) {
+        if let Ok(found) = self.table.find_entry(slot.hash, |entry| entry.mark().slot() == index) {
             found.remove();
         }
         self.ghosts.trim(self.queues.len());

@@ -4,15 +4,15 @@
 //! at the end. Numbers are big-endian. Times count from the Unix epoch.
 
 use std::io::{self, Write};
-use std::sync::Arc;
 use std::time::Duration;
 
 use siphasher::sip::SipHasher24;
 use thiserror::Error;
 
-use super::{Cache, Entry, Freshness, Lifetime, Source};
+use super::{Cache, Entry, Freshness, Lifetime, Source, read as locked};
 use crate::answer::Answer;
-use crate::question::{View, key_parts};
+use crate::question::{Key, View};
+use crate::record_type::{Class, RecordType};
 use crate::ttl::Ttl;
 
 /// Why a snapshot is not taken.
@@ -47,7 +47,7 @@ impl SnapshotError {
 
 /// One entry as it was written.
 pub(crate) struct Saved<'s> {
-    pub(crate) key: &'s [u8],
+    pub(crate) key: Key<'s>,
     pub(crate) inserted: Duration,
     pub(crate) lifetime: Lifetime,
     pub(crate) source: Source,
@@ -63,7 +63,7 @@ impl Cache {
         let mut count = 0;
         for part in &self.shards {
             let mut block = Vec::new();
-            part.read().each(|key, entry| count += u64::from(put(now, key, entry, &mut block)));
+            locked(part).each(|entry| count += u64::from(put(now, entry, &mut block)));
             if !block.is_empty() {
                 write_block(out, &block)?;
             }
@@ -84,20 +84,18 @@ impl Cache {
         let lifetime = Lifetime::Ages { fresh, stale: stale.min(self.config.max_stale) };
         // A clock that went back makes nothing younger than new.
         let inserted = saved.inserted.min(now);
-        let entry = Arc::new(Entry::new(inserted, answer, saved.source, lifetime));
-        if entry.freshness(now) == Freshness::Dead {
+        let entry = Entry::new(inserted, &saved.key, answer, saved.source, lifetime);
+        if entry.freshness(now) == Freshness::Dead || !entry.is_of(&saved.key) {
             return false;
         }
-        self.insert_entry(now, saved.key, entry);
+        self.insert_entry(now, entry);
         true
     }
 }
 
 /// Appends an entry to a block; `false` when it is not to be kept.
-fn put(now: Duration, key: &[u8], entry: &Entry, block: &mut Vec<u8>) -> bool {
-    let (Lifetime::Ages { fresh, stale }, Some(parts)) = (entry.lifetime(), key_parts(key)) else {
-        return false;
-    };
+fn put(now: Duration, entry: &Entry, block: &mut Vec<u8>) -> bool {
+    let Lifetime::Ages { fresh, stale } = entry.lifetime() else { return false };
     let source = match entry.source() {
         Source::Upstream => UPSTREAM,
         Source::Injected => INJECTED,
@@ -105,17 +103,21 @@ fn put(now: Duration, key: &[u8], entry: &Entry, block: &mut Vec<u8>) -> bool {
     };
     // A word on why it is empty would be lost, and the answer with it.
     let noted = entry.answer().note().is_some();
-    if parts.view != View::default() || noted || entry.freshness(now) == Freshness::Dead {
+    let key = entry.key();
+    if key.view != View::default() || noted || entry.freshness(now) == Freshness::Dead {
         return false;
     }
-    let wire = entry.answer().as_wire();
+    let answer = entry.answer();
+    let wire = answer.as_wire();
     block.push(source);
-    block.extend((key.len() as u16).to_be_bytes());
+    block.extend(((KEY_FIXED + key.name.len()) as u16).to_be_bytes());
     block.extend((wire.len() as u16).to_be_bytes());
     block.extend((entry.inserted().as_millis() as u64).to_be_bytes());
     block.extend(fresh.as_secs().to_be_bytes());
     block.extend(stale.as_secs().to_be_bytes());
-    block.extend(key);
+    block.extend([key.view.0, key.rtype.0, key.class.0].into_iter().flat_map(u16::to_be_bytes));
+    block.push(u8::from(key.dnssec_ok) | u8::from(key.checking_disabled) << 1);
+    block.extend(key.name);
     block.extend(wire);
     true
 }
@@ -167,8 +169,16 @@ fn take<'s>(block: &mut &'s [u8]) -> Option<Saved<'s>> {
     let (key, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([k1, k2])))?;
     let (wire, rest) = rest.split_at_checked(usize::from(u16::from_be_bytes([w1, w2])))?;
     *block = rest;
+    let (&[v1, v2, t1, t2, c1, c2, bits], name) = key.split_first_chunk::<KEY_FIXED>()?;
     Some(Saved {
-        key,
+        key: Key {
+            view: View(u16::from_be_bytes([v1, v2])),
+            rtype: RecordType(u16::from_be_bytes([t1, t2])),
+            class: Class(u16::from_be_bytes([c1, c2])),
+            dnssec_ok: bits & 1 != 0,
+            checking_disabled: bits & 2 != 0,
+            name,
+        },
         inserted: Duration::from_millis(u64::from_be_bytes(*inserted)),
         lifetime: Lifetime::Ages {
             fresh: Ttl::from_secs(u32::from_be_bytes(*fresh)),
@@ -181,6 +191,8 @@ fn take<'s>(block: &mut &'s [u8]) -> Option<Saved<'s>> {
 
 const MAGIC: &[u8] = b"dns-core cache\n";
 const VERSION: u16 = 1;
+/// View, type, class and the DO and CD bits, before the name.
+const KEY_FIXED: usize = 7;
 const UPSTREAM: u8 = 1;
 const INJECTED: u8 = 2;
 /// Against accidents; whoever can write the file needs no collision.

@@ -24,6 +24,16 @@ pub struct ForwardConfig {
     pub rotate: bool,
 }
 
+impl ForwardConfig {
+    /// Whether nobody has said otherwise about what resolv.conf(5) speaks of too.
+    #[cfg(feature = "server")]
+    pub(crate) fn has_default_bounds(&self) -> bool {
+        let default = ForwardConfig::default();
+        (self.deadline, self.max_attempts, self.rotate)
+            == (default.deadline, default.max_attempts, default.rotate)
+    }
+}
+
 impl Default for ForwardConfig {
     fn default() -> ForwardConfig {
         ForwardConfig {

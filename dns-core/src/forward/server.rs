@@ -1,7 +1,9 @@
 //! One server that is asked: how it has been doing, and what it has told us about itself.
 
+use std::time::Duration;
+
 use super::{ForwardConfig, Forwarder};
-use crate::upstream::{Budget, Exchange, Health, Offer, Upstream};
+use crate::upstream::{Budget, Exchange, Health, Offer, Protocol, Upstream};
 
 /// A server and how it has been doing.
 #[derive(Clone, Debug)]
@@ -33,6 +35,8 @@ impl Server {
             payload: config.udp_payload,
             cookie: (udp && config.cookies).then_some((self.half, self.cookie.as_ref())),
             padded: self.upstream.protocol.is_encrypted(),
+            // HTTP has its own ways.
+            keepalive: !udp && self.upstream.protocol != Protocol::Https,
         })
     }
 
@@ -68,6 +72,12 @@ impl Forwarder {
                 budget: Budget::new(self.config.queries_per_second),
             });
         }
+    }
+
+    /// Asks within these bounds from now on; flights on their way keep their deadline.
+    pub fn set_bounds(&mut self, deadline: Duration, max_attempts: usize, rotate: bool) {
+        let config = &mut self.config;
+        (config.deadline, config.max_attempts, config.rotate) = (deadline, max_attempts, rotate);
     }
 
     /// The servers and how they do.

@@ -14,7 +14,7 @@ use std::hash::{Hash, Hasher};
 pub(crate) use order::canonical_cmp;
 pub use text::NameError;
 pub use wire::{WireNameError, equal_ignoring_case, fold_into, labels, measure, read};
-pub(crate) use wire::{ancestors, is_under, skip};
+pub(crate) use wire::{ancestors, folded_words, is_folded, is_under, runs, skip};
 
 /// Octets in the longest name, root's zero included (RFC 1035 §2.3.4).
 pub const MAX_NAME: usize = 255;

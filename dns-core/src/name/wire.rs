@@ -1,5 +1,7 @@
 //! Names as slices of messages. Nothing here allocates but [`read`].
 
+use std::ops::Range;
+
 use thiserror::Error;
 
 use super::{MAX_NAME, Name};
@@ -46,6 +48,7 @@ impl WireNameError {
 ///
 /// # Errors
 /// When there is no complete, plain name of at most 255 octets.
+#[inline]
 pub fn measure(wire: &[u8]) -> Result<usize, WireNameError> {
     let mut at = 0;
     loop {
@@ -100,6 +103,37 @@ pub fn read(message: &[u8], at: usize) -> Result<(Name, usize), WireNameError> {
     }
 }
 
+/// Where the octets of the name at `at` stand: run by run, each with the pointer or the zero that ends it. Each
+/// pointer must lead to before the run that it ends, as for [`read`].
+pub(crate) fn runs(
+    message: &[u8],
+    at: usize,
+) -> impl Iterator<Item = Result<Range<usize>, WireNameError>> {
+    let mut next = Some(at);
+    std::iter::from_fn(move || {
+        let start = next.take()?;
+        let mut here = start;
+        let run = loop {
+            let Some(&len) = message.get(here) else { break Err(WireNameError::Short) };
+            match len {
+                0 => break Ok(start..here + 1),
+                1..=63 => here += 1 + usize::from(len),
+                0xc0.. => {
+                    let Some(&low) = message.get(here + 1) else { break Err(WireNameError::Short) };
+                    let target = usize::from(len & 0x3f) << 8 | usize::from(low);
+                    if target >= start {
+                        break Err(WireNameError::BadPointer);
+                    }
+                    next = Some(target);
+                    break Ok(start..here + 2);
+                }
+                _ => break Err(WireNameError::LabelType),
+            }
+        };
+        Some(run)
+    })
+}
+
 /// Where the octets after the name at `at` begin; pointers are not followed.
 pub(crate) fn skip(message: &[u8], mut at: usize) -> Result<usize, WireNameError> {
     loop {
@@ -147,6 +181,44 @@ pub fn equal_ignoring_case(a: &[u8], b: &[u8]) -> bool {
     a.eq_ignore_ascii_case(b)
 }
 
+/// Whether `name` is `folded`, which is in lower case: eight octets at a time.
+#[inline]
+pub(crate) fn is_folded(name: &[u8], folded: &[u8]) -> bool {
+    let (Some(last), Some(folded_last)) = (name.last_chunk(), folded.last_chunk()) else {
+        return equal_ignoring_case(name, folded);
+    };
+    let (words, folded_words) = (name.as_chunks().0, folded.as_chunks().0);
+    name.len() == folded.len()
+        && words
+            .iter()
+            .zip(folded_words)
+            .all(|(word, is)| fold_word(*word) == u64::from_le_bytes(*is))
+        && fold_word(*last) == u64::from_le_bytes(*folded_last)
+}
+
+/// The octets in lower case, eight at a time. The last eight overlap those before, so that no octet is
+/// looked at alone; fewer than eight are filled up with zeros.
+#[inline]
+pub(crate) fn folded_words(name: &[u8]) -> impl Iterator<Item = u64> {
+    let last = name.last_chunk().copied().unwrap_or_else(|| {
+        let mut few = [0; 8];
+        few[..name.len()].copy_from_slice(name);
+        few
+    });
+    name.as_chunks().0.iter().copied().chain([last]).map(fold_word)
+}
+
+/// Eight octets in lower case: letters are found by carries into each octet's top bit.
+fn fold_word(octets: [u8; 8]) -> u64 {
+    const EACH: u64 = 0x0101_0101_0101_0101;
+    let word = u64::from_le_bytes(octets);
+    let low = word & (0x7f * EACH);
+    let from_a = low + (0x80 - u64::from(b'A')) * EACH;
+    let above_z = low + (0x7f - u64::from(b'Z')) * EACH;
+    let capital = (from_a ^ above_z) & !word & (0x80 * EACH);
+    word | capital >> 2
+}
+
 /// Copies `wire` in lower case into the front of `out`, which must be at least as long.
 pub fn fold_into(wire: &[u8], out: &mut [u8]) {
     for (to, from) in out.iter_mut().zip(wire) {
@@ -169,12 +241,44 @@ mod tests {
     }
 
     #[test]
+    fn runs_are_the_octets_that_read_reads() {
+        let message = b"\x07example\x00\x03www\xc0\x00\xc0\x09";
+        let all: Result<Vec<_>, _> = runs(message, 15).collect();
+        assert_eq!(all, Ok(vec![15..17, 9..15, 0..9]));
+        let forward: Vec<_> = runs(b"\x01a\xc0\x04\x00", 0).collect();
+        assert_eq!(forward, [Err(WireNameError::BadPointer)]);
+    }
+
+    #[test]
     fn measure_refuses_what_is_not_plain() {
         assert_eq!(measure(b"\x03www\x00rest"), Ok(5));
         assert_eq!(measure(b"\x03ww"), Err(WireNameError::Short));
         assert_eq!(measure(b"\xc0\x0c"), Err(WireNameError::Compressed));
         assert_eq!(measure(b"\x41a"), Err(WireNameError::LabelType));
         assert_eq!(measure(&[1; 300]), Err(WireNameError::TooLong));
+    }
+
+    #[test]
+    fn words_fold_as_octets_do() {
+        for octet in 0..=u8::MAX {
+            let octets = [octet, b'A', b'z', octet, b'@', b'[', 0xc1, octet];
+            let folded = octets.map(|octet| octet.to_ascii_lowercase());
+            assert_eq!(fold_word(octets).to_le_bytes(), folded, "{octet}");
+        }
+        let name = b"\x03WwW\x07EXAMPLE\x03COM\0";
+        for len in 1..=name.len() {
+            let (name, folded) = (&name[..len], name[..len].to_ascii_lowercase());
+            assert!(
+                is_folded(name, &folded) && folded_words(name).eq(folded_words(&folded)),
+                "{len}"
+            );
+            for at in 0..len {
+                let mut other = folded.clone();
+                other[at] ^= 4;
+                assert!(!is_folded(name, &other), "{len}, {at}");
+                assert!(!folded_words(name).eq(folded_words(&other)), "{len}, {at}");
+            }
+        }
     }
 
     #[test]

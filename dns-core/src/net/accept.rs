@@ -29,7 +29,11 @@ impl Acceptor {
         match listen {
             Listen::Plain(_) => Some(Acceptor::Plain),
             #[cfg(feature = "tls")]
-            Listen::Tls(_) => Some(Acceptor::Tls(config.tls_server.clone()?.into())),
+            Listen::Tls(_) => {
+                let mut tls = rustls::ServerConfig::clone(config.tls_server.as_ref()?);
+                tls.alpn_protocols = vec![super::bind::DOT.to_vec()];
+                Some(Acceptor::Tls(Arc::new(tls).into()))
+            }
             #[cfg(feature = "https")]
             Listen::Https(_) => {
                 let mut tls = rustls::ServerConfig::clone(config.tls_server.as_ref()?);

@@ -11,6 +11,8 @@ use super::clock::Clock;
 use super::reply::{Missed, ReplyTo};
 use super::server::Status;
 use crate::miss::Misses;
+use crate::system::SystemConfig;
+use crate::upstream::Upstream;
 
 /// What the task needs.
 pub(super) struct Asking {
@@ -20,6 +22,10 @@ pub(super) struct Asking {
     pub(super) missed: mpsc::Receiver<Missed>,
     pub(super) heard: mpsc::Receiver<Heard>,
     pub(super) status: Arc<Mutex<Status>>,
+    /// Asked whatever the system's configuration says.
+    pub(super) fixed: Vec<Upstream>,
+    /// Whether the bounds of asking are the system's too.
+    pub(super) follows_bounds: bool,
     /// Says that nothing more is to be taken.
     pub(super) closing: oneshot::Receiver<()>,
 }
@@ -65,12 +71,25 @@ impl Asking {
                     Missed::Query { query, client, transport, to } => {
                         self.misses.handle_query(now, to, client, &query, transport);
                     }
+                    Missed::Explain { query, client, tell } => {
+                        self.misses.explain(now, ReplyTo::Explainer(tell), client, &query);
+                    }
                     Missed::Refresh { query, client } => self.misses.refresh(now, client, &query),
                     Missed::Servers(servers) => self.misses.set_upstreams(servers),
+                    Missed::System(system) => self.follow(system),
                 }
             }
             self.misses.handle_timeout(now);
         }
+    }
+
+    /// The system's configuration has changed.
+    fn follow(&mut self, system: SystemConfig) {
+        let bounds = system.forward();
+        if self.follows_bounds {
+            self.misses.set_bounds(bounds.deadline, bounds.max_attempts, bounds.rotate);
+        }
+        self.misses.set_upstreams(self.fixed.iter().cloned().chain(system.servers));
     }
 
     fn flush(&mut self) {
@@ -89,8 +108,8 @@ impl Asking {
         status.note(now, &self.misses);
         drop(status);
         // Last, so that whoever is answered finds in the status how.
-        while let Some((to, response)) = self.misses.poll_reply() {
-            to.send(response);
+        while let Some((to, response, asked)) = self.misses.poll_explained() {
+            to.send(response, asked);
         }
     }
 }

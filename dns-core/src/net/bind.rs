@@ -260,6 +260,10 @@ const NOTICE: Duration = Duration::from_millis(200);
 const SOCKET_BUFFER: usize = 4 << 20;
 const BACKLOG: i32 = 1024;
 
+/// What DNS over TLS is called where a handshake names protocols (ALPN; RFC 9103 §7.1 demands it for transfers).
+#[cfg(feature = "tls")]
+pub(super) const DOT: &[u8] = b"dot";
+
 #[cfg(test)]
 mod tests {
     use super::*;

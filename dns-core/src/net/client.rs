@@ -12,7 +12,7 @@ use super::watch;
 use crate::name::Name;
 use crate::question::{Query, Question};
 use crate::record_type::RecordType;
-use crate::resolve::{Lookup, Resolver, Served, Transport};
+use crate::resolve::{CacheState, Explanation, Layer, Lookup, Resolver, Served, Transport};
 use crate::upstream::wire_query;
 
 /// A handle to look names up with. Cheap to clone.
@@ -55,6 +55,35 @@ impl Client {
             }
         };
         Ok(Lookup::read(&query, &response, cached))
+    }
+
+    /// Says who answers `from` and why; has others asked where that takes it, and says who and how long it took.
+    ///
+    /// # Errors
+    /// Only when the server behind it was stopped.
+    pub async fn explain(
+        &self,
+        name: &Name,
+        rtype: RecordType,
+        from: IpAddr,
+    ) -> Result<Explanation, Closed> {
+        let mut explanation = self.resolver.explain_name(self.clock.now(), name, rtype, from);
+        let here = match explanation.layer {
+            Layer::Upstream => matches!(explanation.cache, CacheState::Fresh { .. }),
+            _ => explanation.leads_to.is_none(),
+        };
+        if here {
+            return Ok(explanation);
+        }
+        let query = wire_query(&Question::new(name, rtype)).into();
+        let (tell, told) = oneshot::channel();
+        let missed = Missed::Explain { query, client: from, tell };
+        self.missed.send(missed).await.map_err(|_| Closed)?;
+        let (response, asked) = told.await.map_err(|_| Closed)?;
+        let lookup = Lookup::read(&Query::ask(name, rtype), &response, false);
+        (explanation.outcome, explanation.records) = (lookup.outcome, lookup.records);
+        explanation.asked = asked;
+        Ok(explanation)
     }
 
     /// The addresses of a host as a user writes it: an address, an absolute name, or a short one that the

@@ -5,12 +5,13 @@ use std::net::{IpAddr, SocketAddr, SocketAddrV4, SocketAddrV6, UdpSocket};
 use std::os::fd::AsRawFd;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::time::Duration;
 
 use nix::errno::Errno;
 use nix::libc;
 use nix::sys::socket::{
-    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrStorage, recvmmsg,
-    sendmmsg, sendmsg,
+    ControlMessage, ControlMessageOwned, MsgFlags, MultiHeaders, SockaddrIn, SockaddrIn6,
+    SockaddrLike, SockaddrStorage, recvmmsg, sendmmsg, sendmsg, sendto,
 };
 use tokio::sync::mpsc;
 
@@ -34,70 +35,129 @@ pub(super) struct DatagramLoop {
     pub(super) authority: Option<super::Authority>,
 }
 
+/// Addresses of one family, as the system calls take them.
+trait Address: SockaddrLike + Copy {
+    fn socket_address(&self) -> SocketAddr;
+}
+
+impl Address for SockaddrIn {
+    fn socket_address(&self) -> SocketAddr {
+        SocketAddrV4::from(*self).into()
+    }
+}
+
+impl Address for SockaddrIn6 {
+    fn socket_address(&self) -> SocketAddr {
+        SocketAddrV6::from(*self).into()
+    }
+}
+
 /// Who sent what.
 #[derive(Clone, Copy)]
-struct Sender {
-    address: SockaddrStorage,
-    client: SocketAddr,
+struct Sender<A> {
+    address: A,
     local: Option<IpAddr>,
     len: usize,
+}
+
+/// Room for a query and for its answer. They do not lie a multiple of 4,096 octets apart, nor does one
+/// exchange from the next: what is read and written together would share a few places of the nearest cache.
+#[derive(Clone)]
+struct Exchange {
+    query: [u8; LARGEST + APART],
+    answer: [u8; LARGEST],
 }
 
 impl DatagramLoop {
     /// Serves until told to stop; the socket's receive time-out says how soon that is noticed.
     pub(super) fn run(self) -> io::Result<()> {
-        let mut queries = vec![[0; LARGEST]; BATCH];
-        let mut answers = vec![[0; LARGEST]; BATCH];
+        match self.socket.local_addr()? {
+            SocketAddr::V4(_) => self.run_in::<SockaddrIn>(),
+            SocketAddr::V6(_) => self.run_in::<SockaddrIn6>(),
+        }
+    }
+
+    fn run_in<A: Address>(self) -> io::Result<()> {
+        let mut exchanges =
+            vec![Exchange { query: [0; LARGEST + APART], answer: [0; LARGEST] }; BATCH];
         let mut lengths = [0; BATCH];
-        let mut senders: [Option<Sender>; BATCH] = [None; BATCH];
+        let mut senders: [Option<Sender<A>>; BATCH] = [None; BATCH];
         let space = self.wildcard.then(|| nix::cmsg_space!(libc::in6_pktinfo));
-        let mut incoming = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, space);
-        let mut outgoing = MultiHeaders::<SockaddrStorage>::preallocate(BATCH, None);
+        let mut incoming = MultiHeaders::<A>::preallocate(BATCH, space);
+        let mut outgoing = MultiHeaders::<A>::preallocate(BATCH, None);
+        let mut busy = false;
         while !self.stop.load(Ordering::Relaxed) {
-            let count = match self.receive(&mut incoming, &mut queries, &mut senders) {
+            let received = if busy {
+                self.receive::<A, BATCH>(&mut incoming, &mut exchanges, &mut senders)
+            } else {
+                self.receive::<A, FEW>(&mut incoming, &mut exchanges, &mut senders)
+            };
+            let count = match received {
                 Ok(count) => count,
                 Err(Errno::EAGAIN | Errno::EINTR | Errno::ECONNREFUSED) => continue,
                 Err(error) => return Err(error.into()),
             };
+            busy = count >= FEW;
             let now = self.clock.now();
             for index in 0..count {
-                lengths[index] = 0;
-                let Some(sender) = senders[index] else { continue };
-                let (query, out) = (&queries[index][..sender.len], &mut answers[index]);
-                let (client, transport) = (sender.client.ip(), Transport::Datagram);
-                #[cfg(feature = "zones")]
-                if let Some(authority) = self.authority.as_ref().filter(|_| Primary::wants(query)) {
-                    let reply = authority.answer(now, client, query, transport);
-                    lengths[index] = put(reply, out);
-                    continue;
-                }
-                match self.resolver.serve(now, client, query, transport, out) {
-                    Served::Answer { len, prefetch } => {
-                        lengths[index] = len;
-                        if prefetch {
-                            let _ = self
-                                .missed
-                                .try_send(Missed::Refresh { query: query.into(), client });
-                        }
+                lengths[index] = match &senders[index] {
+                    Some(sender) => {
+                        let Exchange { query, answer } = &mut exchanges[index];
+                        self.answer(now, &query[..sender.len], sender, answer)
                     }
-                    Served::Ask => self.miss(query, sender),
-                    Served::Nothing => {}
-                }
+                    None => 0,
+                };
             }
-            self.send(&mut outgoing, &answers, &lengths[..count], &senders);
+            let lengths = &lengths[..count];
+            match count {
+                1 => self.send_each(&exchanges, lengths, &senders),
+                _ if self.wildcard => self.send_each(&exchanges, lengths, &senders),
+                ..=FEW => self.send::<A, FEW>(&mut outgoing, &exchanges, lengths, &senders),
+                _ => self.send::<A, BATCH>(&mut outgoing, &exchanges, lengths, &senders),
+            }
         }
         Ok(())
     }
 
-    fn receive(
+    /// Answers one query, or hands it to those who ask others; the length of the answer, 0 for none.
+    fn answer<A: Address>(
         &self,
-        headers: &mut MultiHeaders<SockaddrStorage>,
-        queries: &mut [[u8; LARGEST]],
-        senders: &mut [Option<Sender>; BATCH],
+        now: Duration,
+        query: &[u8],
+        sender: &Sender<A>,
+        out: &mut [u8; LARGEST],
+    ) -> usize {
+        let (client, transport) = (sender.address.socket_address().ip(), Transport::Datagram);
+        #[cfg(feature = "zones")]
+        if let Some(authority) = self.authority.as_ref().filter(|_| Primary::wants(query)) {
+            return put(authority.answer(now, client, query, transport), out);
+        }
+        match self.resolver.serve(now, client, query, transport, out) {
+            Served::Answer { len, prefetch } => {
+                if prefetch {
+                    let refresh = Missed::Refresh { query: query.into(), client };
+                    let _ = self.missed.try_send(refresh);
+                }
+                len
+            }
+            Served::Ask => {
+                self.miss(query, sender.address.socket_address(), sender.local);
+                0
+            }
+            Served::Nothing => 0,
+        }
+    }
+
+    fn receive<A: Address, const N: usize>(
+        &self,
+        headers: &mut MultiHeaders<A>,
+        exchanges: &mut [Exchange],
+        senders: &mut [Option<Sender<A>>; BATCH],
     ) -> Result<usize, Errno> {
-        let mut queries = queries.iter_mut();
-        let mut slices: [[IoSliceMut<'_>; 1]; BATCH] = std::array::from_fn(|_| {
-            [IoSliceMut::new(queries.next().expect("there are as many buffers as slices"))]
+        let mut exchanges = exchanges.iter_mut();
+        let mut slices: [[IoSliceMut<'_>; 1]; N] = std::array::from_fn(|_| {
+            let exchange = exchanges.next().expect("there are as many buffers as slices");
+            [IoSliceMut::new(&mut exchange.query[..LARGEST])]
         });
         // The first is waited for; whatever lies there besides comes along.
         let flags = MsgFlags::MSG_WAITFORONE;
@@ -107,37 +167,45 @@ impl DatagramLoop {
             let local =
                 if self.wildcard { message.cmsgs().ok().and_then(local_address) } else { None };
             let cut = message.flags.contains(MsgFlags::MSG_TRUNC);
-            senders[count] = message.address.filter(|_| !cut).and_then(|address| {
-                let client = socket_address(&address)?;
-                Some(Sender { address, client, local, len: message.bytes })
-            });
+            let address = message.address.filter(|_| !cut);
+            senders[count] = address.map(|address| Sender { address, local, len: message.bytes });
             count += 1;
         }
         Ok(count)
     }
 
-    /// Sends what there is to send. Where it does not fit the socket's buffer the client asks again.
-    fn send(
+    /// Sends what there is to send, one by one. Where it does not fit the socket's buffer the client asks again.
+    fn send_each<A: Address>(
         &self,
-        headers: &mut MultiHeaders<SockaddrStorage>,
-        answers: &[[u8; LARGEST]],
+        exchanges: &[Exchange],
         lengths: &[usize],
-        senders: &[Option<Sender>; BATCH],
+        senders: &[Option<Sender<A>>; BATCH],
     ) {
-        if self.wildcard {
-            for ((answer, &len), sender) in answers.iter().zip(lengths).zip(senders) {
-                if let Some(sender) = sender.filter(|_| len > 0) {
-                    let _ = send_one(&self.socket, sender.client, sender.local, &answer[..len]);
-                }
-            }
-            return;
+        let fd = self.socket.as_raw_fd();
+        for ((exchange, &len), sender) in exchanges.iter().zip(lengths).zip(senders) {
+            let Some(sender) = sender.filter(|_| len > 0) else { continue };
+            let (answer, to) = (&exchange.answer[..len], &sender.address);
+            let _ = match sender.local {
+                None => sendto(fd, answer, to, MsgFlags::MSG_DONTWAIT),
+                from => send_one(&self.socket, to.socket_address(), from, answer),
+            };
         }
-        let mut slices = [[IoSlice::new(&[])]; BATCH];
-        let mut addresses = [None; BATCH];
+    }
+
+    /// The same with as few system calls as will do.
+    fn send<A: Address, const N: usize>(
+        &self,
+        headers: &mut MultiHeaders<A>,
+        exchanges: &[Exchange],
+        lengths: &[usize],
+        senders: &[Option<Sender<A>>; BATCH],
+    ) {
+        let mut slices = [[IoSlice::new(&[])]; N];
+        let mut addresses = [None; N];
         let mut count = 0;
-        for ((answer, &len), sender) in answers.iter().zip(lengths).zip(senders) {
+        for ((exchange, &len), sender) in exchanges.iter().zip(lengths).zip(senders) {
             if let Some(sender) = sender.filter(|_| len > 0) {
-                slices[count] = [IoSlice::new(&answer[..len])];
+                slices[count] = [IoSlice::new(&exchange.answer[..len])];
                 addresses[count] = Some(sender.address);
                 count += 1;
             }
@@ -156,13 +224,9 @@ impl DatagramLoop {
         }
     }
 
-    fn miss(&self, query: &[u8], sender: Sender) {
-        let to = ReplyTo::Datagram {
-            socket: Arc::clone(&self.socket),
-            to: sender.client,
-            from: sender.local,
-        };
-        let (client, transport) = (sender.client.ip(), Transport::Datagram);
+    fn miss(&self, query: &[u8], to: SocketAddr, from: Option<IpAddr>) {
+        let (client, transport) = (to.ip(), Transport::Datagram);
+        let to = ReplyTo::Datagram { socket: Arc::clone(&self.socket), to, from };
         let missed = Missed::Query { query: query.into(), client, transport, to };
         if self.missed.try_send(missed).is_err() {
             // No answer is the only brake that also slows whoever floods.
@@ -219,12 +283,11 @@ fn local_address(messages: impl Iterator<Item = ControlMessageOwned>) -> Option<
     messages.next()
 }
 
-fn socket_address(address: &SockaddrStorage) -> Option<SocketAddr> {
-    let v4 = address.as_sockaddr_in().map(|v4| SocketAddrV4::from(*v4).into());
-    v4.or_else(|| address.as_sockaddr_in6().map(|v6| SocketAddrV6::from(*v6).into()))
-}
-
 /// Datagrams with one system call. More gained nothing in the measurement behind `benches/RESULTS.md`.
 const BATCH: usize = 64;
+/// And so many while there are fewer: to prepare places that stay empty costs more than a second call.
+const FEW: usize = 8;
 /// The largest query taken and answer given over UDP.
 const LARGEST: usize = 4096;
+/// Five cache lines: with an odd number of them all places get their turn.
+const APART: usize = 5 * 64;

@@ -28,5 +28,5 @@ pub use clock::Clock;
 #[cfg(any(feature = "hyper", feature = "reqwest"))]
 pub use connector::HostError;
 #[cfg(feature = "zones")]
-pub use replicate::{Authority, Replica, Replication};
+pub use replicate::{Authority, Group, Replica, ReplicaStatus, Replication, ReplicationStatus};
 pub use server::{Server, ServerConfig, Status};

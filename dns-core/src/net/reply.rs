@@ -6,7 +6,9 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, oneshot};
 
 use super::datagram::send_one;
+use crate::forward::Asked;
 use crate::resolve::Transport;
+use crate::system::SystemConfig;
 use crate::upstream::Upstream;
 
 /// The way back to a client.
@@ -18,12 +20,17 @@ pub(super) enum ReplyTo {
     Stream(mpsc::Sender<Vec<u8>>),
     /// A caller in this process.
     Caller(oneshot::Sender<Vec<u8>>),
+    /// One who wants to know who was asked, too.
+    Explainer(oneshot::Sender<Explained>),
 }
+
+/// A response, and who was asked for it.
+pub(super) type Explained = (Vec<u8>, Vec<Asked>);
 
 impl ReplyTo {
     /// Sends, or drops what cannot be sent at once: a client that does not read has only itself to wait
     /// for, and the network may lose a datagram anyway.
-    pub(super) fn send(self, response: Vec<u8>) {
+    pub(super) fn send(self, response: Vec<u8>, asked: Vec<Asked>) {
         match self {
             ReplyTo::Datagram { socket, to, from } => {
                 let _ = send_one(&socket, to, from, &response);
@@ -34,6 +41,9 @@ impl ReplyTo {
             ReplyTo::Caller(caller) => {
                 let _ = caller.send(response);
             }
+            ReplyTo::Explainer(explainer) => {
+                let _ = explainer.send((response, asked));
+            }
         }
     }
 }
@@ -43,8 +53,12 @@ impl ReplyTo {
 pub(super) enum Missed {
     /// Somebody waits.
     Query { query: Box<[u8]>, client: IpAddr, transport: Transport, to: ReplyTo },
+    /// Somebody waits, and wants to know who was asked.
+    Explain { query: Box<[u8]>, client: IpAddr, tell: oneshot::Sender<Explained> },
     /// Nobody does: an answer in use is about to expire.
     Refresh { query: Box<[u8]>, client: IpAddr },
     /// Others are to be asked from now on.
     Servers(Vec<Upstream>),
+    /// The system's configuration is another: its servers, and how they are asked where the file says so.
+    System(SystemConfig),
 }

@@ -47,7 +47,8 @@ pub struct ServerConfig {
     pub miss: MissConfig,
     /// Connections at once, over all listeners. Default 1,000.
     pub max_connections: usize,
-    /// How long a connection may say nothing. Default 10 s (RFC 7766 §6.2.3 wants seconds).
+    /// How long a connection may say nothing, which clients that ask are told (RFC 7828). Default 10 s (RFC 7766
+    /// §6.2.3 wants seconds).
     pub idle: Duration,
     /// Who answers transfers, notices and signed queries. Default: they are refused.
     #[cfg(feature = "zones")]
@@ -86,17 +87,19 @@ impl Default for ServerConfig {
 
 impl ServerConfig {
     /// Takes the servers, and the bounds where they are as they were, from the system's configuration.
-    fn read_system(&mut self) -> Result<watch::Shared, BindError> {
-        let mut system = SystemConfig::default();
+    fn read_system(&mut self) -> Result<(watch::Shared, watch::State, bool), BindError> {
+        let (mut system, mut state) = (SystemConfig::default(), None);
+        let follows = self.system.is_some() && self.forward.has_default_bounds();
         if let Some(path) = &self.system {
             let failed = |source| BindError::System { path: path.clone(), source };
-            system = watch::read(path).map_err(failed)?;
+            (system, state) = watch::read(path).map_err(failed)?;
             self.upstreams.extend(system.servers.iter().cloned());
-            if self.forward == ForwardConfig::default() {
-                self.forward = system.forward();
+            if follows {
+                let queries_per_second = self.forward.queries_per_second;
+                self.forward = ForwardConfig { queries_per_second, ..system.forward() };
             }
         }
-        Ok(Arc::new(RwLock::new(system)))
+        Ok((Arc::new(RwLock::new(system)), state, follows))
     }
 }
 
@@ -163,7 +166,8 @@ impl Server {
         mut config: ServerConfig,
         sockets: Sockets,
     ) -> Result<Server, BindError> {
-        let system = config.read_system()?;
+        let fixed = config.upstreams.clone();
+        let (system, state, follows_bounds) = config.read_system()?;
         if let Some(unspoken) = config.upstreams.iter().find(|u| !is_spoken(u.protocol)) {
             return Err(BindError::Protocol(unspoken.clone()));
         }
@@ -189,6 +193,7 @@ impl Server {
             overloaded: Arc::default(),
         };
         let idle = config.idle;
+        resolver.set_stream_idle(idle);
         let desk = StreamDesk {
             resolver: resolver.clone(),
             clock,
@@ -212,9 +217,10 @@ impl Server {
         }
         drop(desk);
         if let Some(path) = config.system.clone() {
-            server.watching.spawn(watch::watch(path, system, server.client.missed.downgrade()));
+            let changed = server.client.missed.downgrade();
+            server.watching.spawn(watch::watch(path, state, system, changed));
         }
-        server.ask(resolver, config, clock, missed_by);
+        server.ask(resolver, config, missed_by, (fixed, follows_bounds));
         Ok(server)
     }
 
@@ -245,9 +251,10 @@ impl Server {
         &mut self,
         resolver: Resolver,
         config: ServerConfig,
-        clock: Clock,
         missed: mpsc::Receiver<Missed>,
+        (fixed, follows_bounds): (Vec<Upstream>, bool),
     ) {
+        let clock = config.clock;
         let (hear, heard) = mpsc::channel(MOST_MISSED);
         let tls = TlsClient {
             #[cfg(feature = "tls")]
@@ -258,7 +265,8 @@ impl Server {
         let misses = Misses::new(resolver, forwarder, config.miss);
         let status = Arc::clone(&self.status);
         let (close, closing) = oneshot::channel();
-        let asking = Asking { misses, asked, clock, missed, heard, status, closing };
+        let asking =
+            Asking { misses, asked, clock, missed, heard, status, fixed, follows_bounds, closing };
         self.asking = Some((close, tokio::spawn(asking.run())));
     }
 

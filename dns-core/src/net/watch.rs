@@ -13,21 +13,28 @@ use crate::system::SystemConfig;
 /// What the file says, shared with whoever completes names.
 pub(super) type Shared = Arc<RwLock<SystemConfig>>;
 
-/// Reads the file.
-pub(super) fn read(path: &Path) -> io::Result<SystemConfig> {
-    std::fs::read_to_string(path).map(|text| SystemConfig::parse(&text))
+/// What tells one state of the file from another.
+pub(super) type State = Option<(SystemTime, u64)>;
+
+/// Reads the file, and the state that it was in at the latest.
+pub(super) fn read(path: &Path) -> io::Result<(SystemConfig, State)> {
+    let state = state(path);
+    std::fs::read_to_string(path).map(|text| (SystemConfig::parse(&text), state))
 }
 
-/// What tells one state of the file from another.
-fn state(path: &Path) -> Option<(SystemTime, u64)> {
+fn state(path: &Path) -> State {
     let file = std::fs::metadata(path).ok()?;
     Some((file.modified().ok()?, file.len()))
 }
 
 /// Looks at the file every second until nobody listens. A file that is gone changes nothing: it is about to
 /// be replaced.
-pub(super) async fn watch(path: PathBuf, shared: Shared, changed: mpsc::WeakSender<Missed>) {
-    let mut seen = state(&path);
+pub(super) async fn watch(
+    path: PathBuf,
+    mut seen: State,
+    shared: Shared,
+    changed: mpsc::WeakSender<Missed>,
+) {
     loop {
         tokio::time::sleep(EVERY).await;
         let Some(changed) = changed.upgrade() else { return };
@@ -35,12 +42,12 @@ pub(super) async fn watch(path: PathBuf, shared: Shared, changed: mpsc::WeakSend
         if now.is_none() || now == seen {
             continue;
         }
-        seen = now;
-        let Ok(system) = read(&path) else { continue };
-        let servers = system.servers.clone();
+        let Ok((system, state)) = read(&path) else { continue };
+        seen = state;
+        let servers = &system.servers;
         tracing::info!(path = %path.display(), ?servers, "the system's configuration has changed");
-        *shared.write().unwrap_or_else(PoisonError::into_inner) = system;
-        if changed.send(Missed::Servers(servers)).await.is_err() {
+        *shared.write().unwrap_or_else(PoisonError::into_inner) = system.clone();
+        if changed.send(Missed::System(system)).await.is_err() {
             return;
         }
     }

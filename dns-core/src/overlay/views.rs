@@ -40,7 +40,7 @@ impl Views {
             }
         }
         networks.sort_by_key(|(network, _)| std::cmp::Reverse(network.prefix()));
-        networks.truncate(usize::from(u16::MAX));
+        networks.truncate(usize::from(u16::MAX - 1));
         let all = std::iter::once(None).chain(networks.iter().map(|(network, _)| Some(network)));
         let tables = all.map(|network| Table::of(overlay, network)).collect();
         Views { networks, tables }
@@ -49,6 +49,12 @@ impl Views {
     /// Whether all clients see the same, so that nobody needs to look who asks.
     pub(crate) fn are_one(&self) -> bool {
         self.networks.is_empty()
+    }
+
+    /// How many views there are; at least that of everybody.
+    #[cfg(feature = "zones")]
+    pub(crate) fn count(&self) -> u16 {
+        self.networks.len() as u16 + 1
     }
 
     /// What `client` sees.

@@ -4,6 +4,7 @@
 mod access;
 mod query;
 mod reply;
+mod sent;
 
 use std::collections::HashMap;
 use std::net::IpAddr;
@@ -13,6 +14,7 @@ use std::time::Duration;
 
 pub use access::{Grant, GrantError};
 pub use reply::Reply;
+pub use sent::Sent;
 
 use crate::journal::Journal;
 use crate::message::{AA, HEADER, OPCODE, QR, Rcode, u16_at};
@@ -32,6 +34,8 @@ use query::{datagram_size, question, version, wants};
 pub struct ZoneOptions {
     /// Who may transfer it; one of them has to hold. Default: nobody.
     pub transfer: Vec<Grant>,
+    /// Whether it goes over TLS only (RFC 9103 §8 has why). Default: it does not.
+    pub only_encrypted: bool,
     /// Who is told when it changes.
     pub notify: Vec<Peer>,
     /// Whose notices are believed: the primaries of a zone that is not ours.
@@ -66,6 +70,7 @@ struct Shared {
     /// Where journals are kept over a restart.
     directory: Option<PathBuf>,
     zones: Mutex<HashMap<Name, Held>>,
+    sent: sent::Counting,
 }
 
 /// What is known about one zone besides its records.
@@ -80,8 +85,8 @@ impl Primary {
     /// one.
     pub fn new(resolver: Resolver, keys: Keyring, directory: Option<&Path>) -> Primary {
         let directory = directory.map(Path::to_owned);
-        let zones = Mutex::default();
-        Primary { shared: Arc::new(Shared { resolver, keys, directory, zones }) }
+        let (zones, sent) = (Mutex::default(), sent::Counting::default());
+        Primary { shared: Arc::new(Shared { resolver, keys, directory, zones, sent }) }
     }
 
     /// The resolver that answers from the zones.
@@ -92,6 +97,11 @@ impl Primary {
     /// The keys.
     pub fn keys(&self) -> &Keyring {
         &self.shared.keys
+    }
+
+    /// Requests for transfers since the start.
+    pub fn sent(&self) -> Sent {
+        self.shared.sent.counts()
     }
 
     /// Sets what others may do with the zone at `origin`; its journal is read, once. Blocks.
@@ -211,8 +221,9 @@ impl Primary {
             return if rcode == Rcode::NOERROR { reply.with_notice(name) } else { reply };
         }
         if matches!(rtype, RecordType::AXFR | RecordType::IXFR) {
-            let content = match self.content(request, &name, rtype, message, conversation.as_ref())
-            {
+            let content = self.content(request, &name, rtype, message, conversation.as_ref());
+            self.shared.sent.note(content.as_ref());
+            let content = match content {
                 Ok(content) => content,
                 Err(rcode) => return signed(error_response(message, rcode, 0), conversation),
             };
@@ -280,7 +291,9 @@ impl Primary {
         let key = conversation.map(|conversation| conversation.key().name());
         let zones = self.zones();
         let held = zones.get(&origin.folded()).ok_or(Rcode::REFUSED)?;
-        if !held.options.transfer.iter().any(|grant| grant.holds(request.client, key)) {
+        let granted = held.options.transfer.iter().any(|grant| grant.holds(request.client, key));
+        let seen = held.options.only_encrypted && request.transport != Transport::Encrypted;
+        if !granted || seen {
             return Err(Rcode::REFUSED);
         }
         if rtype == RecordType::AXFR {

@@ -22,9 +22,11 @@ pub(super) fn wants(message: &[u8]) -> Option<bool> {
     if matches!(RecordType(u16_at(message, at).ok()?), RecordType::AXFR | RecordType::IXFR) {
         return Some(true);
     }
-    // One additional record of the root is OPT: nearly every query ends here.
-    if u16_at(message, 10).ok()? == 1 && message.get(at + 4) == Some(&0) {
-        return Some(false);
+    // No additional record, or one of the root, which is OPT: nearly every query ends here.
+    match u16_at(message, 10).ok()? {
+        0 => return Some(false),
+        1 if message.get(at + 4) == Some(&0) => return Some(false),
+        _ => {}
     }
     let last = records(message).ok()?.last()?.ok()?;
     Some(last.section == Section::Additional && last.rtype == RecordType::TSIG)

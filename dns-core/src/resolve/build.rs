@@ -1,6 +1,6 @@
 //! Putting a resolver together.
 
-use std::sync::atomic::{AtomicBool, AtomicU64};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64};
 use std::sync::{Arc, RwLock};
 
 use super::{Ours, Resolver, Shared};
@@ -145,6 +145,7 @@ impl ResolverBuilder {
             cookies: RwLock::new(cookies),
             nsid: self.nsid,
             in_order: self.in_order,
+            stream_idle: AtomicU16::new(0),
             udp_payload: self.udp_payload.unwrap_or(DEFAULT_UDP_PAYLOAD),
             forwards: self.forwards,
             refused: AtomicU64::new(0),

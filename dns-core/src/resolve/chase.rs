@@ -1,6 +1,5 @@
 //! Aliases that lead from our names to others' and back: the pieces of one answer, put together.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use super::{Ours, Resolver, STALE_TTL, Shared, Unanswered};
@@ -8,7 +7,7 @@ use crate::answer::{Aging, Answer, AnswerBuilder};
 use crate::cache::{Entry, Hit, Lifetime, Source};
 use crate::edns::ExtendedError;
 use crate::forward::Outbound;
-use crate::message::{Rcode, Section};
+use crate::message::{Rcode, Section, u16_at};
 use crate::name::{Name, read};
 use crate::question::{Key, Query, Question, View};
 use crate::record_type::RecordType;
@@ -19,7 +18,7 @@ use crate::zone::respond;
 #[derive(Debug)]
 pub(crate) enum Settled {
     /// An answer that is kept.
-    Entry(Arc<Entry>),
+    Entry(Entry),
     /// An answer that may be given, but not kept.
     Once(Answer),
     /// It leads on to a name that has to be asked for first.
@@ -70,7 +69,7 @@ impl Shared {
         view: View,
         query: &Query<'_>,
         answer: Answer,
-    ) -> Result<Arc<Entry>, Answer> {
+    ) -> Result<Entry, Answer> {
         match self.cache.lifetime(&answer) {
             Some(lifetime) => {
                 let key = Key::new(query, view);
@@ -134,6 +133,7 @@ impl Shared {
         let mut builder = AnswerBuilder::new(query.name, query.rtype, query.class);
         let (mut rcode, mut authoritative) = (Rcode::NOERROR, false);
         let mut visited: Vec<Name> = Vec::new();
+        let mut authority: Vec<(Answer, Aging, Wanted<'_>)> = Vec::new();
         while !visited.contains(&owner) && visited.len() < MAX_ALIASES {
             visited.push(owner.clone());
             let part = Query { name: owner.as_wire(), ..*query };
@@ -155,15 +155,22 @@ impl Shared {
                 None => end_of(&owner, query.rtype, &answer),
             };
             let kept = cut.map_or(chain.as_slice(), |at| &chain[..=at]);
-            copy(&mut builder, &answer, aging, Section::Answer, cut.is_some().then_some(kept));
+            let wanted = if cut.is_some() { Wanted::Aliases(kept) } else { Wanted::All };
+            copy(&mut builder, &answer, aging, Section::Answer, wanted);
             visited
                 .extend(kept.iter().skip(1).filter(|name| Some(*name) != next.as_ref()).cloned());
             let Some(next) = next else {
                 rcode = answer.rcode();
-                copy(&mut builder, &answer, aging, Section::Authority, None);
+                authority.push((answer, aging, Wanted::All));
                 break;
             };
+            // An alias out of a wildcard is no use to who validates without the proof that nothing
+            // nearer is there (RFC 4035 §3.1.3.3, RFC 5155 §7.2.6).
+            authority.push((answer, aging, Wanted::Proofs));
             owner = next;
+        }
+        for (answer, aging, wanted) in authority {
+            copy(&mut builder, &answer, aging, Section::Authority, wanted);
         }
         builder.finish(rcode, authoritative).map_err(|_| Unanswered::TooLarge)
     }
@@ -180,9 +187,9 @@ impl Shared {
             return Ok((answer.clone(), Aging::Aged(Duration::ZERO)));
         }
         match self.cache.peek(now, &Key::new(part, view)) {
-            Hit::Fresh(entry) => Ok((entry.answer().clone(), entry.aging(now, STALE_TTL))),
+            Hit::Fresh(entry) => Ok((entry.answer().detach(), entry.aging(now, STALE_TTL))),
             Hit::Stale(entry) if entry.refresh_is_futile(now) => {
-                Ok((entry.answer().clone(), entry.aging(now, STALE_TTL)))
+                Ok((entry.answer().detach(), entry.aging(now, STALE_TTL)))
             }
             Hit::Stale(_) | Hit::Miss => {
                 Err(Unanswered::Ask(Question::of(part).map(Outbound::vetted), None))
@@ -240,23 +247,46 @@ fn end_of(name: &Name, rtype: RecordType, answer: &Answer) -> Option<Name> {
     silent.then(|| end.clone())
 }
 
-/// Copies a section; only the aliases of `kept` names when there are any, with what signs and makes them.
+/// Which records of a section are copied.
+#[derive(Clone, Copy)]
+enum Wanted<'a> {
+    All,
+    /// The aliases of these names, with what signs and makes them.
+    Aliases(&'a [Name]),
+    /// What proves that something is not there.
+    Proofs,
+}
+
+impl Wanted<'_> {
+    fn takes(self, owner: &Name, rtype: RecordType, wire: &[u8], rdata: usize) -> bool {
+        let covered = match rtype {
+            // The type that a signature covers comes first in it (RFC 4034 §3.1).
+            RecordType::RRSIG => u16_at(wire, rdata).map_or(rtype, RecordType),
+            _ => rtype,
+        };
+        match self {
+            Wanted::All => true,
+            Wanted::Aliases(of) => match covered {
+                RecordType::CNAME => of.contains(owner),
+                covered => covered == RecordType::DNAME,
+            },
+            Wanted::Proofs => matches!(covered, RecordType::NSEC | RecordType::NSEC3),
+        }
+    }
+}
+
+/// Copies a section.
 fn copy(
     builder: &mut AnswerBuilder,
     answer: &Answer,
     aging: Aging,
     section: Section,
-    kept: Option<&[Name]>,
+    wanted: Wanted<'_>,
 ) {
     let wire = answer.as_wire();
     for record in answer.walk_records().filter(|record| record.section == section) {
         let Ok((owner, _)) = read(wire, record.owner_at) else { continue };
-        let wanted = kept.is_none_or(|kept| match record.rtype {
-            RecordType::CNAME | RecordType::RRSIG => kept.contains(&owner),
-            RecordType::DNAME => true,
-            _ => false,
-        });
-        if wanted {
+        if wanted.takes(&owner, record.rtype, wire, record.rdata.start) {
             builder.copy(section, wire, &record, aging.apply(record.ttl));
         }
     }

@@ -1,14 +1,16 @@
 //! What goes round an answer for one asker: sizes, and what our OPT record says.
 
 use std::net::IpAddr;
+use std::ops::Deref;
 use std::sync::PoisonError;
+use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::Shared;
 use super::serve::Transport;
 use crate::answer::{Aging, Answer, Patch};
 use crate::cookie::Verdict;
-use crate::edns::{COOKIE, ExtendedError, NSID, Options, Wanted};
+use crate::edns::{COOKIE, ExtendedError, NSID, Options, TCP_KEEPALIVE, Wanted};
 use crate::message::Rcode;
 use crate::question::Query;
 
@@ -31,7 +33,7 @@ pub(super) enum Proof {
     Promised,
     /// It is there: by cookie.
     Given,
-    /// Its cookie is not even one.
+    /// Its cookie is not even one, or another option breaks its RFC.
     Malformed,
 }
 
@@ -54,7 +56,11 @@ impl Envelope {
     }
 
     /// The reasons that an answer brings along, and the one of its age.
-    pub(super) fn note_answer(&mut self, answer: &Answer, aging: Aging) {
+    pub(super) fn note_answer<Octets: Deref<Target = [u8]>>(
+        &mut self,
+        answer: &Answer<Octets>,
+        aging: Aging,
+    ) {
         if let Some(note) = answer.note() {
             self.note(note);
         }
@@ -71,6 +77,7 @@ impl Envelope {
 
 impl Shared {
     /// The envelope for `client`; `None`: a caller in this process.
+    #[inline]
     pub(super) fn envelope(
         &self,
         now: Duration,
@@ -104,6 +111,14 @@ impl Shared {
         }
         if wanted.nsid && !self.nsid.is_empty() {
             envelope.options.push(NSID, &self.nsid);
+        }
+        // Over UDP it is ignored (RFC 7828 §3.3.1).
+        if let Some(theirs) = wanted.keepalive.filter(|_| transport != Transport::Datagram) {
+            match self.stream_idle.load(Ordering::Relaxed) {
+                _ if !theirs.is_empty() => envelope.proof = Proof::Malformed,
+                0 => {}
+                idle => envelope.options.push(TCP_KEEPALIVE, &idle.to_be_bytes()),
+            }
         }
         if wanted.padding && transport == Transport::Encrypted {
             envelope.pad_block = PAD_BLOCK;

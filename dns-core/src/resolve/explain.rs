@@ -8,6 +8,7 @@ use super::lookup::Outcome;
 use super::{Resolver, STALE_TTL};
 use crate::answer::{Aging, Record};
 use crate::cache::{Entry, Hit, Source};
+use crate::forward::{Asked, Carrier};
 use crate::name::{Name, NameError};
 use crate::question::{Key, Query, View};
 use crate::record_type::RecordType;
@@ -32,6 +33,11 @@ pub struct Explanation {
     pub outcome: Outcome,
     /// The answer's records.
     pub records: Vec<Record>,
+    /// Where an alias of ours ends, when others have to be asked for the rest.
+    pub leads_to: Option<Name>,
+    /// Each server that was asked for it, in order, and how long that took; by
+    /// `net::Client::explain` only, which has others asked.
+    pub asked: Vec<Asked>,
 }
 
 /// Where an answer comes from.
@@ -46,6 +52,8 @@ pub enum Layer {
     Special(Name),
     /// An answer that was put in from outside.
     Injected,
+    /// Others: their answer is cached, or would have to be asked for.
+    Upstream,
     /// Refused: the client's network is not among those allowed.
     Stranger,
     /// Refused: a private suffix that no zone here holds.
@@ -92,18 +100,41 @@ impl Resolver {
         rtype: RecordType,
         client: IpAddr,
     ) -> Result<Explanation, NameError> {
+        Ok(self.explain_name(now, &name.parse()?, rtype, client))
+    }
+
+    /// The same for a name that has been read already.
+    pub fn explain_name(
+        &self,
+        now: Duration,
+        name: &Name,
+        rtype: RecordType,
+        client: IpAddr,
+    ) -> Explanation {
         let shared = &self.shared;
-        let (name, view): (Name, View) = (name.parse()?, shared.view_of(client));
+        let (name, view): (Name, View) = (name.clone(), shared.view_of(client));
         let query = Query::ask(&name, rtype);
         let refused = |layer| {
             let (name, outcome, cache) = (name.clone(), Outcome::Refused, CacheState::Absent);
-            Explanation { name, rtype, client, view, layer, cache, outcome, records: Vec::new() }
+            let (records, leads_to, asked) = (Vec::new(), None, Vec::new());
+            Explanation {
+                name,
+                rtype,
+                client,
+                view,
+                layer,
+                cache,
+                outcome,
+                records,
+                leads_to,
+                asked,
+            }
         };
         if !shared.policy.allows(client) {
-            return Ok(refused(Layer::Stranger));
+            return refused(Layer::Stranger);
         }
         if super::serve::screen_question(&query).is_some() {
-            return Ok(refused(Layer::Question));
+            return refused(Layer::Question);
         }
         let ours = shared.ours();
         let local = shared.layer(&ours, view, name.folded().as_wire(), rtype);
@@ -111,32 +142,43 @@ impl Resolver {
             Some((_, Source::Overlay)) => Layer::Overlay(ours.views.name_of(view)),
             Some((zone, Source::Zone)) => Layer::Zone(zone.origin().clone()),
             Some((zone, _)) => Layer::Special(zone.origin().clone()),
-            None => Layer::Injected,
+            None => Layer::Upstream,
         };
+        let (mut injected, mut leads_to) = (false, None);
         let (cache, outcome, records) = match shared.cache.peek(now, &Key::new(&query, view)) {
             Hit::Fresh(entry) => {
+                injected = entry.source() == Source::Injected;
                 let left = entry.expires().map(|at| at.saturating_sub(now));
                 let cache = CacheState::Fresh { age: entry.age(now), hits: entry.hits(), left };
                 (cache, entry.kind().into(), records(&entry, now))
             }
             Hit::Stale(entry) => {
+                injected = entry.source() == Source::Injected;
                 let cache = CacheState::Stale { age: entry.age(now), hits: entry.hits() };
                 (cache, entry.kind().into(), records(&entry, now))
             }
             Hit::Miss => {
                 match (shared.local(&ours, view, &query), shared.policy.private_suffix(&name)) {
                     (Ok((answer, _)), _) => {
+                        let asks = shared.forwards;
+                        let end = || shared.loose_end(&ours, view, &query, &answer);
+                        leads_to = asks.then(end).flatten();
                         (CacheState::Absent, answer.kind().into(), answer.records(Aging::Fixed))
                     }
                     (Err(_), _) if local.is_some() => {
                         (CacheState::Absent, Outcome::Failed, Vec::new())
                     }
-                    (Err(_), Some(suffix)) => return Ok(refused(Layer::Private(suffix.clone()))),
-                    (Err(_), None) => return Ok(refused(Layer::Unknown)),
+                    (Err(_), Some(suffix)) => return refused(Layer::Private(suffix.clone())),
+                    (Err(_), None) if shared.forwards => {
+                        (CacheState::Absent, Outcome::Unasked, Vec::new())
+                    }
+                    (Err(_), None) => return refused(Layer::Unknown),
                 }
             }
         };
-        Ok(Explanation { layer, cache, outcome, records, ..refused(Layer::Unknown) })
+        let layer = if injected { Layer::Injected } else { layer };
+        let known = refused(Layer::Unknown);
+        Explanation { layer, cache, outcome, records, leads_to, ..known }
     }
 }
 
@@ -156,7 +198,14 @@ impl fmt::Display for Explanation {
         )?;
         writeln!(f, "  because {}", self.layer)?;
         write!(f, "  cache: {}", self.cache)?;
-        self.records.iter().try_for_each(|record| write!(f, "\n  {record}"))
+        for Asked { server, outcome, took, carrier } in &self.asked {
+            let tcp = *carrier == Carrier::Stream && !server.protocol.is_encrypted();
+            let over = if tcp { " over TCP" } else { "" };
+            write!(f, "\n  {server}{over}: {} after {took:.1?}", outcome.label())?;
+        }
+        self.records.iter().try_for_each(|record| write!(f, "\n  {record}"))?;
+        let end = self.leads_to.as_ref().filter(|_| self.asked.is_empty());
+        end.map_or(Ok(()), |end| write!(f, "\n  and others are asked for {end}"))
     }
 }
 
@@ -169,6 +218,7 @@ impl fmt::Display for Layer {
             Layer::Zone(origin) => write!(f, "the zone {origin} is the longest match here"),
             Layer::Special(origin) => write!(f, "{origin} is reserved and answered locally"),
             Layer::Injected => f.write_str("an answer was put in from outside"),
+            Layer::Upstream => f.write_str("no zone here holds the name, so others are asked"),
             Layer::Stranger => f.write_str("the client's network is not among those allowed"),
             Layer::Private(suffix) => {
                 write!(f, "{suffix} is private: answered from zones only, and none holds the name")

@@ -50,6 +50,8 @@ pub enum Outcome {
     Refused,
     /// An answer could not be made.
     Failed,
+    /// Others would have to be asked, and were not: what [`Resolver::explain`] says of them.
+    Unasked,
 }
 
 impl Outcome {
@@ -62,6 +64,7 @@ impl Outcome {
             Outcome::Referral => "referral",
             Outcome::Refused => "refused",
             Outcome::Failed => "failed",
+            Outcome::Unasked => "unasked",
         }
     }
 }

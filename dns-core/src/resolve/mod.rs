@@ -4,6 +4,8 @@ mod build;
 mod chase;
 mod envelope;
 mod explain;
+mod inject;
+mod later;
 mod lookup;
 mod serve;
 mod slow;
@@ -11,19 +13,19 @@ mod warm;
 mod zones;
 
 use std::net::IpAddr;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU16, AtomicU64, Ordering};
 use std::sync::{Arc, PoisonError, RwLock, RwLockReadGuard, RwLockWriteGuard};
 use std::time::Duration;
-
-use thiserror::Error;
 
 pub use build::ResolverBuilder;
 pub(crate) use chase::Settled;
 pub use explain::{CacheState, Explanation, Layer};
+pub use inject::InjectError;
+#[cfg(feature = "zones")]
+pub use inject::InjectTextError;
 pub use lookup::{Lookup, Outcome};
 pub use serve::{Served, Transport};
 
-use crate::answer::{Answer, AnswerError};
 use crate::cache::{Cache, CacheStats, Entry, Hit, Lifetime, Source};
 use crate::cookie::{CookieSecret, Cookies};
 use crate::forward::Outbound;
@@ -56,6 +58,8 @@ struct Shared {
     cookies: RwLock<Option<Cookies>>,
     nsid: Vec<u8>,
     in_order: bool,
+    /// What clients on streams are told of how long they may be idle: tenths of a second, 0: nothing.
+    stream_idle: AtomicU16,
     udp_payload: u16,
     /// Whether others are asked for what is not known here.
     forwards: bool,
@@ -87,39 +91,9 @@ pub struct Stats {
     pub limited: u64,
 }
 
-/// Why an answer from outside was not taken.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum InjectError {
-    /// It is not an answer that can be kept.
-    #[error("not an answer that can be kept")]
-    Answer(#[from] AnswerError),
-    /// It answers another question.
-    #[error("an answer to another question")]
-    OtherQuestion,
-    /// It may not be kept: a failure, or a denial without SOA (RFC 2308 §5).
-    #[error("an answer that may not be kept")]
-    Uncacheable,
-    /// The name is ours to answer: a zone's, a private suffix's or a special one.
-    #[error("an answer for a name that is answered here only")]
-    Local,
-}
-
-impl InjectError {
-    /// A constant name for metrics.
-    pub const fn label(&self) -> &'static str {
-        match self {
-            InjectError::Answer(error) => error.label(),
-            InjectError::OtherQuestion => "other_question",
-            InjectError::Uncacheable => "uncacheable",
-            InjectError::Local => "local",
-        }
-    }
-}
-
 /// An answer, and how it was come by.
 struct Resolved {
-    entry: Arc<Entry>,
+    entry: Entry,
     cached: bool,
     /// It is in use, about to expire, and nobody refreshes it yet.
     prefetch: bool,
@@ -134,7 +108,7 @@ enum Unanswered {
     TooLarge,
     /// Others have to be asked, sometimes for another name; until then, or if they fail, there may be an
     /// expired answer.
-    Ask(Option<Outbound>, Option<Arc<Entry>>),
+    Ask(Option<Outbound>, Option<Entry>),
 }
 
 impl Resolver {
@@ -164,44 +138,11 @@ impl Resolver {
         *cookies = Some(Cookies { current: secret, previous });
     }
 
-    /// Takes an answer to `query` that was had elsewhere, to be given until its TTL is over and stale for a
-    /// while after (RFC 8767).
-    ///
-    /// # Errors
-    /// [`InjectError`]; above all for names that are answered here only.
-    pub fn inject(
-        &self,
-        now: Duration,
-        view: View,
-        query: &Query<'_>,
-        response: &[u8],
-    ) -> Result<(), InjectError> {
-        let answer = Answer::from_response(response)?;
-        self.take(now, view, query, answer, Source::Injected).map(drop)
-    }
-
-    /// Keeps an answer to `query` from `source`, and gives it back as an entry.
-    pub(crate) fn take(
-        &self,
-        now: Duration,
-        view: View,
-        query: &Query<'_>,
-        answer: Answer,
-        source: Source,
-    ) -> Result<Arc<Entry>, InjectError> {
-        if !answer.answers(query) {
-            return Err(InjectError::OtherQuestion);
-        }
-        let lifetime = self.shared.cache.lifetime(&answer).ok_or(InjectError::Uncacheable)?;
-        let name = Name::from_wire(query.name).map_err(|_| InjectError::OtherQuestion)?;
-        // Held until the answer is in: a zone that comes now purges it.
-        let ours = self.shared.ours();
-        if self.shared.layer(&ours, view, name.folded().as_wire(), query.rtype).is_some()
-            || self.shared.policy.private_suffix(&name).is_some()
-        {
-            return Err(InjectError::Local);
-        }
-        Ok(self.shared.cache.insert(now, &Key::new(query, view), answer, source, lifetime))
+    /// Sets how long clients on streams are told that they may be idle, when they ask (RFC 7828): whole tenths
+    /// of a second, at most 6,553.5 s; nothing is told with zero, as at first. A server tells its own time.
+    pub fn set_stream_idle(&self, idle: Duration) {
+        let tenths = u16::try_from(idle.as_millis() / 100).unwrap_or(u16::MAX);
+        self.shared.stream_idle.store(tenths, Ordering::Relaxed);
     }
 
     /// The cache: to inspect and to purge.
@@ -301,7 +242,7 @@ impl Shared {
             return Err(Unanswered::Unknown);
         }
         let (answer, source) = self.local(&self.ours(), view, query)?;
-        let entry = Arc::new(Entry::new(now, answer, source, Lifetime::Fixed));
+        let entry = Entry::new(now, &Key::new(query, view), answer, source, Lifetime::Fixed);
         Ok(Resolved { entry, cached: false, prefetch: false })
     }
 

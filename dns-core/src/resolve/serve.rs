@@ -1,16 +1,14 @@
 //! Wire in, wire out: what a loop over a socket calls.
 
 use std::net::IpAddr;
-use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
 use super::envelope::{Envelope, Proof};
-use super::{Resolver, STALE_TTL, Shared, Unanswered};
-use crate::answer::{Answer, Kind, write_error, write_truncated};
-use crate::cache::{Entry, Hit};
+use super::{Resolved, Resolver, STALE_TTL, Shared, Unanswered};
+use crate::answer::{Kind, write_error, write_truncated};
+use crate::cache::Entry;
 use crate::edns::ExtendedError;
-use crate::forward::Outbound;
 use crate::limit::Grant;
 use crate::message::Rcode;
 use crate::name::{MAX_NAME, fold_into};
@@ -100,101 +98,9 @@ impl Resolver {
     pub(crate) fn serve_caller(&self, now: Duration, wire: &[u8], out: &mut [u8]) -> Served {
         let Ok(query) = Query::parse(wire) else { return Served::Nothing };
         let (view, transport) = (View::default(), Transport::Stream);
-        let envelope = self.shared.envelope(now, None, &query, transport);
+        let mut envelope = self.shared.envelope(now, None, &query, transport);
         let asker = Asker { client: None, view, transport };
-        self.shared.answer_query(now, &query, asker, envelope, out, Shared::resolve)
-    }
-}
-
-/// For [`Misses`](crate::Misses): answers that came later.
-impl Resolver {
-    /// Serves once more a query that [`serve`](Self::serve) has let in: meanwhile the answer may be here.
-    pub(crate) fn serve_again(
-        &self,
-        now: Duration,
-        to: (IpAddr, Transport),
-        wire: &[u8],
-        out: &mut [u8],
-    ) -> Served {
-        let Ok(query) = Query::parse(wire) else { return Served::Nothing };
-        let envelope = self.shared.envelope(now, Some(to.0), &query, to.1);
-        let (view, transport) = (self.shared.view_of(to.0), to.1);
-        // No client: limits have been applied.
-        let asker = Asker { client: None, view, transport };
-        self.shared.answer_query(now, &query, asker, envelope, out, Shared::resolve)
-    }
-
-    /// The question as it may go to others; `None` for what is answered here only.
-    pub(crate) fn outbound(
-        &self,
-        now: Duration,
-        query: &Query<'_>,
-        view: View,
-    ) -> Option<Outbound> {
-        self.shared.outbound(now, query, view)
-    }
-
-    /// The view of a client.
-    pub(crate) fn view_of(&self, client: IpAddr) -> View {
-        self.shared.view_of(client)
-    }
-
-    /// The expired answer that may stand in.
-    pub(crate) fn expired(
-        &self,
-        now: Duration,
-        query: &Query<'_>,
-        view: View,
-    ) -> Option<Arc<Entry>> {
-        match self.shared.cache.peek(now, &Key::new(query, view)) {
-            Hit::Stale(entry) => Some(entry),
-            Hit::Fresh(_) | Hit::Miss => None,
-        }
-    }
-
-    /// Writes the answer of an entry as its state at `now` demands.
-    pub(crate) fn write(
-        &self,
-        now: Duration,
-        entry: &Entry,
-        query: &Query<'_>,
-        to: (IpAddr, Transport),
-        out: &mut [u8],
-    ) -> usize {
-        let mut envelope = self.shared.envelope(now, Some(to.0), query, to.1);
-        let aging = entry.aging(now, STALE_TTL);
-        envelope.note_answer(entry.answer(), aging);
-        let mut patch = envelope.patch();
-        patch.aging = aging;
-        entry.answer().write(query, &patch, out)
-    }
-
-    /// Writes an answer that is not kept.
-    pub(crate) fn write_once(
-        &self,
-        now: Duration,
-        answer: &Answer,
-        query: &Query<'_>,
-        to: (IpAddr, Transport),
-        out: &mut [u8],
-    ) -> usize {
-        let mut envelope = self.shared.envelope(now, Some(to.0), query, to.1);
-        envelope.note_answer(answer, crate::answer::Aging::Fixed);
-        answer.write(query, &envelope.patch(), out)
-    }
-
-    /// Writes SERVFAIL and why.
-    pub(crate) fn write_failure(
-        &self,
-        now: Duration,
-        why: ExtendedError,
-        query: &Query<'_>,
-        to: (IpAddr, Transport),
-        out: &mut [u8],
-    ) -> usize {
-        let mut envelope = self.shared.envelope(now, Some(to.0), query, to.1);
-        envelope.note(why);
-        write_error(query, Rcode::SERVFAIL, 0, &envelope.patch(), out)
+        self.shared.answer_query(now, &query, asker, &mut envelope, out, Shared::resolve)
     }
 }
 
@@ -208,16 +114,15 @@ impl Served {
 }
 
 /// [`Shared::resolve`], [`Shared::resolve_alone`] or [`Shared::resolve_zones`].
-pub(super) type Resolve =
-    fn(&Shared, Duration, &Query<'_>, View) -> Result<super::Resolved, Unanswered>;
+pub(super) type Resolve = fn(&Shared, Duration, &Query<'_>, View) -> Result<Resolved, Unanswered>;
 
 /// Who asks, and how.
 #[derive(Clone, Copy)]
-struct Asker {
+pub(super) struct Asker {
     /// `None`: a caller in this process.
-    client: Option<IpAddr>,
-    view: View,
-    transport: Transport,
+    pub(super) client: Option<IpAddr>,
+    pub(super) view: View,
+    pub(super) transport: Transport,
 }
 
 impl Shared {
@@ -239,6 +144,7 @@ impl Shared {
         }
     }
 
+    #[inline]
     pub(super) fn serve_query(
         &self,
         now: Duration,
@@ -258,6 +164,10 @@ impl Shared {
         } else if envelope.proof == Proof::Malformed {
             Some(Rcode::FORMERR)
         } else if self.policy.allows(client) {
+            let asker = Asker { client: Some(client), view: self.view_of(client), transport };
+            if let Some((len, prefetch)) = self.serve_fresh(now, query, asker, &mut envelope, out) {
+                return Served::Answer { len, prefetch };
+            }
             None
         } else if self.policy.is_public(client) {
             resolve = Shared::resolve_zones;
@@ -268,7 +178,7 @@ impl Shared {
         };
         let asker = Asker { client: Some(client), view: self.view_of(client), transport };
         match refusal {
-            None => self.answer_query(now, query, asker, envelope, out, resolve),
+            None => self.answer_query(now, query, asker, &mut envelope, out, resolve),
             Some(rcode) => {
                 if rcode == Rcode::REFUSED {
                     envelope.note(ExtendedError::PROHIBITED);
@@ -278,32 +188,64 @@ impl Shared {
         }
     }
 
-    fn answer_query(
+    /// Nearly every query there is: its answer lies in the cache, and is written from there without being taken
+    /// out. `None` for all others, of which nothing is counted yet.
+    #[inline]
+    fn serve_fresh(
         &self,
         now: Duration,
         query: &Query<'_>,
         asker: Asker,
-        mut envelope: Envelope,
+        envelope: &mut Envelope,
+        out: &mut [u8],
+    ) -> Option<(usize, bool)> {
+        if screen_question(query).is_some() {
+            return None;
+        }
+        self.cache.fresh(now, &Key::new(query, asker.view), |entry| {
+            let prefetch = self.forwards && entry.claims_prefetch(now);
+            (self.give(now, query, asker, envelope, entry, out), prefetch)
+        })
+    }
+
+    /// Writes the answer of an entry, or less when the asker has been told it too often; its length.
+    #[inline]
+    fn give(
+        &self,
+        now: Duration,
+        query: &Query<'_>,
+        asker: Asker,
+        envelope: &mut Envelope,
+        entry: &Entry,
+        out: &mut [u8],
+    ) -> usize {
+        let answer = entry.answer();
+        let aging = entry.aging(now, STALE_TTL);
+        envelope.note_answer(&answer, aging);
+        if let Some(less) = self.limited(now, query, answer.kind(), asker, envelope, out) {
+            return less;
+        }
+        let mut patch = envelope.patch();
+        patch.aging = aging;
+        patch.turn = if self.in_order { 0 } else { entry.hits() };
+        answer.write(query, &patch, out)
+    }
+
+    pub(super) fn answer_query(
+        &self,
+        now: Duration,
+        query: &Query<'_>,
+        asker: Asker,
+        envelope: &mut Envelope,
         out: &mut [u8],
         resolve: Resolve,
     ) -> Served {
         let rcode = match screen_question(query) {
             Some(rcode) => rcode,
             None => match resolve(self, now, query, asker.view) {
-                Ok(resolved) => {
-                    let answer = resolved.entry.answer();
-                    let aging = resolved.entry.aging(now, STALE_TTL);
-                    envelope.note_answer(answer, aging);
-                    if let Some(less) =
-                        self.limited(now, query, answer.kind(), asker, &envelope, out)
-                    {
-                        return less;
-                    }
-                    let mut patch = envelope.patch();
-                    patch.aging = aging;
-                    patch.turn = if self.in_order { 0 } else { resolved.entry.hits() };
-                    let len = answer.write(query, &patch, out);
-                    return Served::Answer { len, prefetch: resolved.prefetch };
+                Ok(Resolved { entry, prefetch, .. }) => {
+                    let len = self.give(now, query, asker, envelope, &entry, out);
+                    return Served::Answer { len, prefetch };
                 }
                 Err(Unanswered::Unknown) => {
                     let private = self.is_private(query);
@@ -318,7 +260,7 @@ impl Shared {
                 Err(Unanswered::Ask(..)) => return Served::Ask,
             },
         };
-        self.refuse(now, query, rcode, asker, &envelope, out)
+        self.refuse(now, query, rcode, asker, envelope, out)
     }
 
     fn refuse(
@@ -333,14 +275,12 @@ impl Shared {
         if rcode == Rcode::REFUSED {
             self.refused.fetch_add(1, Ordering::Relaxed);
         }
-        if let Some(less) = self.limited(now, query, Kind::Failure, asker, envelope, out) {
-            return less;
-        }
-        let len = write_error(query, rcode, 0, &envelope.patch(), out);
+        let less = self.limited(now, query, Kind::Failure, asker, envelope, out);
+        let len = less.unwrap_or_else(|| write_error(query, rcode, 0, &envelope.patch(), out));
         Served::Answer { len, prefetch: false }
     }
 
-    /// What goes out instead, when this client's network has been told the same too often; only datagrams
+    /// The length of what goes out instead, when this client's network has been told the same too often; only datagrams
     /// can come from somebody else than they say.
     fn limited(
         &self,
@@ -350,7 +290,7 @@ impl Shared {
         asker: Asker,
         envelope: &Envelope,
         out: &mut [u8],
-    ) -> Option<Served> {
+    ) -> Option<usize> {
         let client = asker.client.filter(|_| {
             self.limits.limits_responses()
                 && asker.transport == Transport::Datagram
@@ -361,15 +301,14 @@ impl Shared {
         let name = positive.then_some(Folded(query.name));
         let grant = self.limits.grant(now, client, (kind, name, query.rtype.0));
         let patch = envelope.patch();
-        let len = match (grant, envelope.proof) {
-            (Grant::Whole, _) => return None,
-            (Grant::Nothing, _) => 0,
+        match (grant, envelope.proof) {
+            (Grant::Whole, _) => None,
+            (Grant::Nothing, _) => Some(0),
             (Grant::Slip, Proof::Promised) => {
-                write_error(query, BADCOOKIE.1, BADCOOKIE.0, &patch, out)
+                Some(write_error(query, BADCOOKIE.1, BADCOOKIE.0, &patch, out))
             }
-            (Grant::Slip, _) => write_truncated(query, &patch, out),
-        };
-        Some(Served::Answer { len, prefetch: false })
+            (Grant::Slip, _) => Some(write_truncated(query, &patch, out)),
+        }
     }
 }
 

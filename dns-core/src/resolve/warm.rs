@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::Resolver;
 use crate::cache::{SnapshotError, read_snapshot};
 use crate::name::Name;
-use crate::question::{View, key_parts};
+use crate::question::View;
 
 impl Resolver {
     /// Writes what others have told, for [`restore`](Self::restore), and returns how many answers that was.
@@ -28,9 +28,10 @@ impl Resolver {
         let ours = self.shared.ours();
         let mut taken = 0;
         for saved in saved {
-            let Some(parts) = key_parts(saved.key) else { continue };
-            let Ok(name) = Name::from_wire(parts.name) else { continue };
-            let local = self.shared.layer(&ours, View::default(), parts.name, parts.rtype);
+            let Ok(name) = Name::from_wire(saved.key.name) else { continue };
+            let folded = name.folded();
+            let rtype = saved.key.rtype;
+            let local = self.shared.layer(&ours, View::default(), folded.as_wire(), rtype);
             let private = self.shared.policy.private_suffix(&name);
             if local.is_none() && private.is_none() {
                 taken += u64::from(self.shared.cache.put_back(now, &saved));

@@ -1,7 +1,10 @@
 //! One query to one server: how it is written, and whether what comes back answers it.
 
+#[cfg(feature = "server")]
+use std::time::Duration;
+
 use crate::answer::{Answer, AnswerError, Kind};
-use crate::edns::{COOKIE, PADDING, each};
+use crate::edns::{COOKIE, PADDING, TCP_KEEPALIVE, each};
 use crate::message::{CD, HEADER, QR, RD, Rcode, RecordAt, TC, put_u16, records, u16_at};
 use crate::name::equal_ignoring_case;
 use crate::question::Question;
@@ -27,6 +30,8 @@ pub(crate) struct Offer<'a> {
     pub(crate) cookie: Option<([u8; 8], &'a [u8])>,
     /// Whether the query is padded (RFC 8467 §4.1), for those on the path who can see its size only.
     pub(crate) padded: bool,
+    /// Whether the server is asked how long the connection may be idle (RFC 7828 §3.2.1).
+    pub(crate) keepalive: bool,
 }
 
 /// How the letters of a name are sent.
@@ -174,6 +179,10 @@ fn write_opt(wire: &mut Vec<u8>, offer: &Offer<'_>, dnssec_ok: bool) {
         wire.extend(half);
         wire.extend(server);
     }
+    if offer.keepalive {
+        wire.extend(TCP_KEEPALIVE.to_be_bytes());
+        wire.extend([0, 0]);
+    }
     if offer.padded {
         let octets = (wire.len() + 4).next_multiple_of(PAD_BLOCK) - wire.len() - 4;
         wire.extend(PADDING.to_be_bytes());
@@ -192,6 +201,15 @@ fn opt_of(response: &[u8]) -> Option<RecordAt> {
 fn cookie_of(response: &[u8]) -> Option<&[u8]> {
     let options = response.get(opt_of(response)?.rdata)?;
     each(options).find_map(|(code, data)| (code == COOKIE).then_some(data))
+}
+
+/// How long the server lets a connection be idle, when it says so (RFC 7828 §3.1: in tenths of a second).
+#[cfg(feature = "server")]
+pub(crate) fn keepalive_of(response: &[u8]) -> Option<Duration> {
+    let options = response.get(opt_of(response)?.rdata)?;
+    let (_, data) = each(options).find(|(code, _)| *code == TCP_KEEPALIVE)?;
+    let tenths = u16::from_be_bytes(data.try_into().ok()?);
+    Some(Duration::from_millis(100) * tenths.into())
 }
 
 /// The upper eight bits of the response code (RFC 6891 §6.1.3).
@@ -240,7 +258,8 @@ mod tests {
         wire
     }
 
-    const OFFER: Option<Offer<'_>> = Some(Offer { payload: 1_232, cookie: None, padded: false });
+    const OFFER: Option<Offer<'_>> =
+        Some(Offer { payload: 1_232, cookie: None, padded: false, keepalive: false });
     const A_RECORD: [u8; 16] = [0xc0, 12, 0, 1, 0, 1, 0, 0, 0, 60, 0, 4, 192, 0, 2, 1];
 
     #[test]
@@ -299,8 +318,9 @@ mod tests {
     #[test]
     fn cookies_are_learnt_kept_and_missed() {
         let half = *b"client-7";
-        let offer =
-            |server| Some(Offer { payload: 1_232, cookie: Some((half, server)), padded: false });
+        let offer = |server| {
+            Some(Offer { payload: 1_232, cookie: Some((half, server)), ..Offer::default() })
+        };
         let answered = |wire: &[u8], flags, extended, cookie: &[u8]| {
             let mut opt = vec![0, 0, 41, 4, 208, extended, 0, 0, 0, 0, cookie.len() as u8 + 4];
             opt.extend([0, 10, 0, cookie.len() as u8]);

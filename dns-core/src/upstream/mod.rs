@@ -12,9 +12,9 @@ use std::str::FromStr;
 use thiserror::Error;
 
 pub(crate) use budget::Budget;
-#[cfg(feature = "server")]
-pub(crate) use exchange::wire_query;
 pub(crate) use exchange::{Exchange, Offer, Reply, Spelling};
+#[cfg(feature = "server")]
+pub(crate) use exchange::{keepalive_of, wire_query};
 pub use health::{Availability, Health};
 
 /// A server that is asked: its address and how it is spoken to.

@@ -12,9 +12,13 @@ pub(crate) fn name(i: usize) -> String {
 }
 
 /// The key under which an A record of `name` is cached.
-pub(crate) fn key(name: &str) -> Key {
-    let name: Name = name.parse().expect("a name");
-    Key::new(&Query::ask(&name, dns_core::RecordType::A), View::default())
+pub(crate) fn key(name: &Name) -> Key<'_> {
+    Key::new(&Query::ask(name, dns_core::RecordType::A), View::default())
+}
+
+/// The name that `text` writes.
+pub(crate) fn owner(text: &str) -> Name {
+    text.parse().expect("a name")
 }
 
 /// A response without records.

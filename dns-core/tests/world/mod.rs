@@ -27,6 +27,11 @@ pub(crate) struct World {
 
 impl World {
     pub(crate) fn new(builder: ResolverBuilder, says: Says) -> World {
+        World::with_misses(builder, says, MissConfig::default())
+    }
+
+    pub(crate) fn with_misses(builder: ResolverBuilder, says: Says, config: MissConfig) -> World {
+        let waits = config;
         let resolver = builder.forwards().in_order().build();
         let config = ForwardConfig { mix_case: false, ..ForwardConfig::default() };
         let upstream = Upstream::plain((Ipv4Addr::new(192, 0, 2, 53), 53).into());
@@ -36,7 +41,7 @@ impl World {
             number
         };
         let forwarder = Forwarder::new(config, vec![upstream], random);
-        let misses = Misses::new(resolver.clone(), forwarder, MissConfig::default());
+        let misses = Misses::new(resolver.clone(), forwarder, waits);
         let now = Duration::from_secs(1_790_000_000);
         World { resolver, misses, now, says, asked: Vec::new() }
     }

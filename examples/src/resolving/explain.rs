@@ -1,11 +1,9 @@
 //! `resolver explain NAME TYPE`: which layer answers, whom it asked, how long that took.
 
 use std::net::{IpAddr, Ipv4Addr};
-use std::time::{Duration, Instant};
 
 use anyhow::Result;
 use dns_core::net::Server;
-use dns_core::resolve::Layer;
 use dns_core::{Name, RecordType};
 
 use super::options::Options;
@@ -35,37 +33,13 @@ pub struct Explain {
 pub fn explain(task: &Explain) -> Result<()> {
     let (primary, ..) = super::begin(&task.options)?;
     let resolver = primary.resolver().clone();
-    let name = task.name.to_string();
-    let known = resolver.explain(Duration::from_secs(1), &name, task.rtype, task.client)?;
-    if known.layer != Layer::Unknown || task.options.forward.is_empty() {
-        println!("{known}");
-        return Ok(());
-    }
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     runtime.block_on(async {
         let mut config = task.options.server()?;
         config.listen.clear();
         let server = Server::start(resolver, config)?;
-        let begin = Instant::now();
-        let lookup = server.client().lookup(&task.name, task.rtype).await?;
-        let took = begin.elapsed();
-        println!(
-            "{} {}, asked by {}: {}",
-            task.name,
-            task.rtype,
-            task.client,
-            lookup.outcome.label()
-        );
-        println!(
-            "  because no zone here holds the name, and others were asked, for {took:.1?} in all"
-        );
-        for asked in server.status().last_asked {
-            let (server, outcome) = (&asked.server, asked.outcome.label());
-            println!("  {server}: {outcome} after {:.1?}", asked.took);
-        }
-        for record in &lookup.records {
-            println!("  {record}");
-        }
+        let explained = server.client().explain(&task.name, task.rtype, task.client).await?;
+        println!("{explained}");
         server.stop().await;
         Ok(())
     })

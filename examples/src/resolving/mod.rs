@@ -1,5 +1,6 @@
 //! `resolver`: the site's own DNS.
 
+mod control;
 mod explain;
 mod replicas;
 mod options;
@@ -8,6 +9,7 @@ mod top;
 mod warm;
 mod zones;
 
+pub use control::{Control, control};
 pub use explain::{Explain, explain};
 pub use options::Options;
 pub use top::{Top, top};
@@ -17,14 +19,18 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use anyhow::{Context, Result};
-use dns_core::net::{Authority, Clock, Replication, Server, ServerConfig, Sockets};
+use dns_core::net::{
+    Authority, Clock, Replication, ReplicationStatus, Server, ServerConfig, Sockets,
+};
 use dns_core::primary::Primary;
 use dns_core::{Resolver, Zone};
 use metrics_exporter_prometheus::PrometheusBuilder;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::sync::mpsc;
 use tokio::time::Instant;
 
 use crate::{privilege, ready};
+use control::{ControlSocket, Request};
 use zones::Sources;
 
 /// Serves until SIGTERM or SIGINT; on SIGHUP reads zones, hosts and overlay again.
@@ -35,25 +41,37 @@ use zones::Sources;
 pub fn run(options: &Options) -> Result<()> {
     let config = options.server()?;
     let sockets = sockets::open(&config)?;
+    let user = options.user.as_deref();
+    let control =
+        options.control.as_deref().map(|path| ControlSocket::open(path, user)).transpose()?;
     // Before there is a second thread: each gives up its own privileges only.
     if let Some(user) = &options.user {
         privilege::become_user(user).context("--user")?;
     }
     let runtime =
         tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build()?;
-    runtime.block_on(serve(options, config, sockets))
+    runtime.block_on(serve(options, config, sockets, control))
 }
 
-async fn serve(options: &Options, mut config: ServerConfig, sockets: Sockets) -> Result<()> {
+async fn serve(
+    options: &Options,
+    mut config: ServerConfig,
+    sockets: Sockets,
+    control: Option<ControlSocket>,
+) -> Result<()> {
     // Before anybody is told that we listen: a signal that comes at once is not missed.
     let mut hang_up = signal(SignalKind::hangup())?;
     let mut terminate = signal(SignalKind::terminate())?;
     let (primary, mut sources, zones) = begin(options)?;
     let resolver = primary.resolver().clone();
     let replicas = options.transfers.replicas(&primary)?;
-    let replication =
-        Replication::start(primary.clone(), replicas, options.transfers.state.clone())
-            .context("cannot start the thread of the zones")?;
+    let (holder, state) = (primary.clone(), options.transfers.state.clone());
+    let replication = if options.transfers.over_tls() {
+        Replication::start_with_tls(holder, replicas, state, Arc::new(options.tls_client()?))
+    } else {
+        Replication::start(holder, replicas, state)
+    };
+    let replication = replication.context("cannot start the thread of the zones")?;
     let authority = replication.authority();
     config.authority = Some(authority.clone());
     let clock = config.clock;
@@ -73,6 +91,10 @@ async fn serve(options: &Options, mut config: ServerConfig, sockets: Sockets) ->
     for zone in zones {
         authority.tell(zone).await;
     }
+    let mut requests = match &control {
+        Some(control) => Some(control.listen(resolver.clone(), clock)?),
+        None => None,
+    };
     ready::say("READY=1");
     let mut every = tokio::time::interval(Duration::from_secs(1));
     let mut save = tokio::time::interval_at(Instant::now() + SAVED_EVERY, SAVED_EVERY);
@@ -82,13 +104,39 @@ async fn serve(options: &Options, mut config: ServerConfig, sockets: Sockets) ->
                 if options.metrics.is_some() {
                     dns_core::metrics::publish(&resolver.stats());
                     dns_core::metrics::publish_status(&server.status());
+                    transfers(options, &replication, &primary).await;
                 }
                 if sources.have_changed(options) {
-                    reload(&mut sources, options, &authority).await;
+                    let _ = reload(&mut sources, options, &authority).await;
                 }
             }
+            Some(request) = next(&mut requests) => match request {
+                Request::Reload(done) => {
+                    let _ = done.send(reload(&mut sources, options, &authority).await);
+                }
+                Request::Refresh(zone, said) => {
+                    let replicas = transfers(options, &replication, &primary).await.replicas;
+                    let known = replicas.iter().any(|replica| replica.origin == zone);
+                    if known {
+                        authority.refresh(&zone).await;
+                    }
+                    let _ = said.send(known);
+                }
+                Request::Status(said) => {
+                    let transfers = transfers(options, &replication, &primary).await;
+                    let _ = said.send((server.status(), transfers));
+                }
+                Request::Explain(name, rtype, from, said) => {
+                    let client = server.client();
+                    // Beside this loop: servers may be slow.
+                    tokio::spawn(async move {
+                        let explained = client.explain(&name, rtype, from).await;
+                        said.send(explained.map_err(Into::into))
+                    });
+                }
+            },
             _ = save.tick() => save_cache(options, &resolver, clock).await,
-            _ = hang_up.recv() => reload(&mut sources, options, &authority).await,
+            _ = hang_up.recv() => drop(reload(&mut sources, options, &authority).await),
             _ = tokio::signal::ctrl_c() => break,
             _ = terminate.recv() => break,
         }
@@ -100,17 +148,33 @@ async fn serve(options: &Options, mut config: ServerConfig, sockets: Sockets) ->
     Ok(())
 }
 
-async fn reload(sources: &mut Sources, options: &Options, authority: &Authority) {
-    match sources.reload(options, authority.primary()) {
-        Ok(zones) => {
-            tracing::info!("zones, hosts and overlay were read again");
-            for zone in zones {
-                authority.tell(zone).await;
-            }
-        }
-        // What was there goes on being served.
-        Err(error) => tracing::error!("{error:#}"),
+async fn reload(sources: &mut Sources, options: &Options, authority: &Authority) -> Result<()> {
+    let zones = sources.reload(options, authority.primary());
+    // What was there goes on being served.
+    let zones = zones.inspect_err(|error| tracing::error!("{error:#}"))?;
+    tracing::info!("zones, hosts and overlay were read again");
+    for zone in zones {
+        authority.tell(zone).await;
     }
+    Ok(())
+}
+
+/// How transfers go. Durations are told once: whoever looks passes them on.
+async fn transfers(
+    options: &Options,
+    replication: &Replication,
+    primary: &Primary,
+) -> ReplicationStatus {
+    let status = replication.status().await;
+    if options.metrics.is_some() {
+        dns_core::metrics::publish_transfers(&status, &primary.sent());
+    }
+    status
+}
+
+/// The next request, when there is a socket for them.
+async fn next(requests: &mut Option<mpsc::Receiver<Request>>) -> Option<Request> {
+    requests.as_mut()?.recv().await
 }
 
 async fn save_cache(options: &Options, resolver: &Resolver, clock: Clock) {

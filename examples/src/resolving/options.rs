@@ -4,11 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::str::FromStr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use anyhow::{Context, Result, bail};
 use bytesize::ByteSize;
 use dns_core::net::{Listen, ServerConfig};
-use dns_core::{CookieSecret, Name, Network, RateLimits, Resolver, Upstream};
+use dns_core::stale::StaleRules;
+use dns_core::{CacheConfig, CookieSecret, Name, Network, RateLimits, Resolver, Ttl, Upstream};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject};
 use rustls_platform_verifier::BuilderVerifierExt as _;
 
@@ -72,12 +74,21 @@ pub struct Options {
     /// Memory of the cache
     #[arg(long, value_name = "SIZE", default_value = "32MiB")]
     pub cache: ByteSize,
+    /// Give expired answers for so long while fresh ones cannot be had; 0s: never
+    #[arg(long, value_name = "TIME", default_value = "1d", value_parser = humantime::parse_duration)]
+    pub max_stale: Duration,
+    /// Give no expired answer in these cases
+    #[arg(long, value_name = "WHAT", value_enum, value_delimiter = ',')]
+    pub no_stale: Vec<NoStale>,
     /// Keep the cache in this file from one run to the next
     #[arg(long, value_name = "FILE")]
     pub cache_file: Option<PathBuf>,
     /// Become this user, without any privilege, once the sockets are open
     #[arg(long, value_name = "NAME")]
     pub user: Option<String>,
+    /// Take orders here, from `resolver control PATH`: a socket for the resolver's user and root alone
+    #[arg(long, value_name = "PATH")]
+    pub control: Option<PathBuf>,
     /// Certificate chain for tls:// and https:// addresses (PEM)
     #[arg(long, value_name = "FILE", requires = "key")]
     pub cert: Option<PathBuf>,
@@ -93,6 +104,17 @@ pub struct Options {
     /// Serve metrics for Prometheus here, at /metrics
     #[arg(long, value_name = "ADDR")]
     pub metrics: Option<SocketAddr>,
+}
+
+/// When no expired answer is given.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
+pub enum NoStale {
+    /// It says that something is not there
+    Denials,
+    /// A server answers, and with a failure (SERVFAIL, REFUSED)
+    Failures,
+    /// Servers are slow and have not failed yet
+    Slow,
 }
 
 /// A zone and where it is read from.
@@ -134,7 +156,10 @@ impl FromStr for Forward {
 
 impl Options {
     pub(super) fn resolver(&self) -> Resolver {
-        let mut builder = Resolver::builder().cache_bytes(self.cache.as_u64() as usize);
+        let mut cache = CacheConfig::default();
+        cache.max_bytes = self.cache.as_u64() as usize;
+        cache.max_stale = Ttl::from_secs(self.max_stale.as_secs().try_into().unwrap_or(u32::MAX));
+        let mut builder = Resolver::builder().cache(cache);
         for network in &self.allow {
             builder = builder.allow(*network);
         }
@@ -168,6 +193,11 @@ impl Options {
     pub(super) fn server(&self) -> Result<ServerConfig> {
         let mut config = ServerConfig::default();
         config.forward.queries_per_second = self.forward_rate;
+        config.miss.stale = Arc::new(StaleRules {
+            denials: !self.no_stale.contains(&NoStale::Denials),
+            on_failure: !self.no_stale.contains(&NoStale::Failures),
+            when_slow: !self.no_stale.contains(&NoStale::Slow),
+        });
         config.listen.clone_from(&self.listen);
         config.threads = usize::from(self.threads);
         for forward in &self.forward {
@@ -186,7 +216,7 @@ impl Options {
         Ok(config)
     }
 
-    fn tls_client(&self) -> Result<rustls::ClientConfig> {
+    pub(super) fn tls_client(&self) -> Result<rustls::ClientConfig> {
         let builder = rustls::ClientConfig::builder_with_provider(provider())
             .with_safe_default_protocol_versions()?;
         let Some(path) = &self.ca else {

@@ -28,7 +28,7 @@ pub(crate) enum RowError {
 }
 
 impl<'a> Row<'a> {
-    /// `None` for an empty line. Further fields are not looked at.
+    /// `None` for an empty line. Fields may be in quotes; further ones are not looked at.
     pub(crate) fn parse(line: &'a str) -> Result<Option<Self>, RowError> {
         if line.trim().is_empty() {
             return Ok(None);
@@ -37,7 +37,7 @@ impl<'a> Row<'a> {
         let timestamp = fields.next().unwrap_or_default();
         let at = instant(timestamp).ok_or_else(|| RowError::Timestamp(timestamp.to_owned()))?;
         let text = fields.next().ok_or(RowError::Fields)?;
-        let value = match text {
+        let value = match unquoted(text) {
             "" => None,
             number => {
                 let value: f64 = number.parse().map_err(|_| RowError::Value(number.to_owned()))?;
@@ -53,8 +53,14 @@ impl<'a> Row<'a> {
     }
 }
 
+/// What stands between quotes, if it does.
+fn unquoted(field: &str) -> &str {
+    let inner = field.strip_prefix('"').and_then(|field| field.strip_suffix('"'));
+    inner.map_or(field, str::trim)
+}
+
 fn instant(text: &str) -> Option<UnixNanos> {
-    let text = text.trim_matches('"');
+    let text = unquoted(text);
     if let Ok(number) = text.parse::<f64>() {
         // Seconds reach this size in the year 5138, milliseconds had it in 1973.
         let per_unit = if number.abs() < 1e11 { 1e9 } else { 1e6 };
@@ -91,6 +97,11 @@ mod tests {
 
     #[test]
     fn what_is_missing_is_missing_and_what_is_wrong_is_named() {
+        assert_eq!(
+            Row::parse("\"1\", \"2.5\" ,x").expect("a row").expect("not empty").value,
+            Some(2.5)
+        );
+        assert_eq!(Row::parse("1,\"\"").expect("a row").expect("not empty").value, None);
         assert_eq!(Row::parse("1,").expect("a row").expect("not empty").value, None);
         assert_eq!(Row::parse("1,NaN").expect("a row").expect("not empty").value, None);
         assert!(Row::parse("  ").expect("nothing").is_none());

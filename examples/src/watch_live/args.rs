@@ -30,7 +30,11 @@ pub struct Args {
     /// Series watched at once; a new one takes the place of the one unheard of for the longest time
     #[arg(long, value_name = "N", default_value_t = 100_000, help_heading = "Judging")]
     pub most_series: usize,
-    /// Keep here what was learned, over a restart; each series goes on as it was judged before
+    /// Forget a series that nothing was heard of for this long; never otherwise
+    #[arg(long, value_name = "TIME", value_parser = humantime::parse_duration, help_heading = "Judging")]
+    pub idle_after: Option<Duration>,
+    /// Keep here what was learned, over a restart; each series goes on as it was judged before. What is on
+    /// and was told of it is kept beside it, in FILE.alerts
     #[arg(long, value_name = "FILE", help_heading = "Judging")]
     pub state: Option<PathBuf>,
 
@@ -64,6 +68,9 @@ pub struct Args {
     /// Do not tell of series that match in these hours, like 'Sat,Sun 02:00-04:00 host=a'
     #[arg(long, value_name = "DAYS HOURS MATCHERS", value_parser = Maintenance::parse, help_heading = "Alerts")]
     pub maintenance: Vec<Maintenance>,
+    /// A file of more silences, read again when it changes; `watch silence` edits it
+    #[arg(long, value_name = "FILE", help_heading = "Alerts")]
+    pub silences: Option<PathBuf>,
     /// While an alert matches SOURCE, do not tell of those that match TARGET and agree in the labels
     #[arg(long, value_name = "SOURCE -> TARGET [equal NAME,…]", value_parser = inhibition, help_heading = "Alerts")]
     pub inhibit: Vec<Inhibition>,
@@ -116,20 +123,22 @@ impl Args {
             .raise_after(self.raise_after)
             .clear_after(self.clear_after)
             .forget_after((every * 5).max(Duration::from_mins(10)));
-        Ok(Fleet::new(config, policy).most_series(self.most_series))
+        let fleet = Fleet::new(config, policy).most_series(self.most_series);
+        Ok(self.idle_after.into_iter().fold(fleet, Fleet::idle_after))
     }
 
-    /// A dispatch with the rules given, which tells again every `repeat`.
-    pub(super) fn dispatch(&self, repeat: Duration) -> Result<Dispatch> {
-        let zone = self.season.named()?;
+    /// A dispatch with the rules given, silences apart, which tells again every `repeat`.
+    pub(super) fn dispatch(&self, repeat: Duration) -> Dispatch {
         let dispatch = Dispatch::new().wait(self.wait).repeat(repeat);
-        let inhibited = self.inhibit.iter().cloned();
-        let mut dispatch = inhibited.fold(dispatch, Dispatch::inhibit);
+        self.inhibit.iter().cloned().fold(dispatch, Dispatch::inhibit)
+    }
+
+    /// The silences and maintenance windows of the command line.
+    pub(super) fn given_silences(&self) -> Result<Vec<Silence>> {
+        let zone = self.season.named()?;
         let silences = self.silence.iter().cloned().map(Silence::new);
-        for silence in silences.chain(self.maintenance.iter().map(|window| window.silence(&zone))) {
-            dispatch.silence(silence);
-        }
-        Ok(dispatch)
+        let windows = self.maintenance.iter().map(|window| window.silence(&zone));
+        Ok(silences.chain(windows).collect())
     }
 
     pub(super) fn extra_labels(&self) -> Labels {

@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::{Heard, Pending, TlsClient, id_of};
 use crate::forward::AttemptId;
 use crate::message::Frames;
-use crate::upstream::{Protocol, Upstream};
+use crate::upstream::{Protocol, Upstream, keepalive_of};
 
 type Queries = mpsc::Sender<(AttemptId, Vec<u8>)>;
 
@@ -131,7 +131,7 @@ async fn converse<S: AsyncRead + AsyncWrite>(
 ) -> io::Result<()> {
     let (mut reader, mut writer) = split(stream);
     let mut frames = Frames::default();
-    let mut idle_at = Instant::now() + IDLE;
+    let (mut idle, mut idle_at) = (IDLE, Instant::now() + IDLE);
     loop {
         tokio::select! {
             query = queries.recv() => {
@@ -143,21 +143,24 @@ async fn converse<S: AsyncRead + AsyncWrite>(
                 let framed = [&len.to_be_bytes(), message.as_slice()].concat();
                 timeout(CONNECT, writer.write_all(&framed)).await??;
                 timeout(CONNECT, writer.flush()).await??;
-                idle_at = Instant::now() + IDLE;
+                idle_at = Instant::now() + idle.max(LEAST_IDLE);
             }
             read = reader.read_buf(frames.room()) => {
                 if read? == 0 {
                     return Err(io::ErrorKind::UnexpectedEof.into());
                 }
                 while let Some(response) = frames.next_message() {
+                    // Whoever closes first has nothing under way that is lost.
+                    idle = keepalive_of(&response).map_or(idle, |told| told.mul_f32(0.8).min(MOST_IDLE));
                     let attempts = id_of(&response).and_then(|id| pending.remove(&id));
                     for attempt in attempts.into_iter().flatten() {
                         let _ = heard.send(Heard::Response(attempt, response.clone())).await;
                     }
                 }
-                idle_at = Instant::now() + IDLE;
+                let wait = if pending.is_empty() { idle } else { idle.max(LEAST_IDLE) };
+                idle_at = Instant::now() + wait;
             }
-            () = sleep_until(idle_at) => return Ok(()),
+            () = sleep_until(idle_at), if queries.is_empty() => return Ok(()),
         }
     }
 }
@@ -168,5 +171,10 @@ const CONNECTIONS: usize = 8;
 const IN_FLIGHT: usize = 256;
 /// How long opening, and writing, may take.
 pub(super) const CONNECT: Duration = Duration::from_secs(3);
-/// How long a connection is kept without a word; many servers close after ten seconds.
+/// How long a connection is kept without a word, unless the server says how long it may be (RFC 7828); many close
+/// after ten seconds.
 pub(super) const IDLE: Duration = Duration::from_secs(8);
+/// However long a server offers to wait: a descriptor is not kept for hours.
+const MOST_IDLE: Duration = Duration::from_mins(2);
+/// However soon it wants the connection closed (RFC 7828 §3.2.2): answers on their way are waited for.
+const LEAST_IDLE: Duration = Duration::from_secs(3);

@@ -4,6 +4,7 @@
 
 mod attempt;
 mod saved;
+mod status;
 mod task;
 
 use std::io;
@@ -15,11 +16,14 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::{mpsc, oneshot};
 
+use super::asked::TlsClient;
 use crate::name::Name;
+use crate::notify::Peer;
 use crate::primary::{Primary, Reply, ZoneOptions};
 use crate::resolve::Transport;
 use crate::secondary::SecondaryConfig;
 use crate::zone::Zone;
+pub use status::{ReplicaStatus, ReplicationStatus};
 use task::Task;
 
 /// A zone that others are the primaries of.
@@ -30,8 +34,29 @@ pub struct Replica {
     /// What others may do with it here. Its primaries are those of `config`.
     pub options: ZoneOptions,
     /// It is a catalog (RFC 9432): its members are replicas too, from the same primaries and with the same
-    /// options.
+    /// options, unless a group of theirs says otherwise.
     pub catalog: bool,
+    /// How members in these groups differ (RFC 9432 §4.3.2); of several the first counts.
+    pub groups: Vec<Group>,
+}
+
+/// What the configuration says of the members that a catalog puts into one group.
+#[derive(Clone, Debug, Default)]
+pub struct Group {
+    /// Its name, octet for octet.
+    pub name: String,
+    /// Whom to ask; `None`: the catalog's primaries.
+    pub primaries: Option<Vec<Peer>>,
+    /// What others may do with them; `None`: what they may with the catalog. Its primaries do not count.
+    pub options: Option<ZoneOptions>,
+}
+
+impl Replica {
+    /// A zone that is no catalog, for nobody else.
+    pub fn new(config: SecondaryConfig) -> Replica {
+        let options = ZoneOptions::default();
+        Replica { config, options, catalog: false, groups: Vec::new() }
+    }
 }
 
 /// Tells the task what happened elsewhere.
@@ -45,6 +70,8 @@ enum Command {
     Add(Box<Replica>),
     /// No more of this one.
     Remove(Name),
+    /// Somebody wants to know how it goes.
+    Status(oneshot::Sender<ReplicationStatus>),
 }
 
 /// What the listeners ask about transfers, notices and signed queries. Cloning shares it.
@@ -75,10 +102,33 @@ impl Replication {
         replicas: Vec<Replica>,
         directory: Option<PathBuf>,
     ) -> io::Result<Replication> {
+        Replication::begin(primary, replicas, directory, TlsClient::default())
+    }
+
+    /// The same where some primaries are spoken to over TLS (RFC 9103).
+    ///
+    /// # Errors
+    /// When the thread cannot be started.
+    #[cfg(feature = "tls")]
+    pub fn start_with_tls(
+        primary: Primary,
+        replicas: Vec<Replica>,
+        directory: Option<PathBuf>,
+        tls: Arc<rustls::ClientConfig>,
+    ) -> io::Result<Replication> {
+        Replication::begin(primary, replicas, directory, TlsClient { config: Some(tls) })
+    }
+
+    fn begin(
+        primary: Primary,
+        replicas: Vec<Replica>,
+        directory: Option<PathBuf>,
+        tls: TlsClient,
+    ) -> io::Result<Replication> {
         let (commands, commanded) = mpsc::channel(MOST_COMMANDS);
         let (close, closing) = oneshot::channel();
         let authority = Authority { primary: primary.clone(), commands };
-        let mut task = Task::new(primary, directory);
+        let mut task = Task::new(primary, directory, tls);
         for replica in replicas {
             task.add(replica);
         }
@@ -91,6 +141,14 @@ impl Replication {
     /// For [`ServerConfig::authority`](super::ServerConfig).
     pub fn authority(&self) -> Authority {
         self.authority.clone()
+    }
+
+    /// What is going on; durations are told once.
+    pub async fn status(&self) -> ReplicationStatus {
+        let (tell, told) = oneshot::channel();
+        let _ = self.authority.commands.send(Command::Status(tell)).await;
+        // Nobody there any more: it is about to stop.
+        told.await.unwrap_or_default()
     }
 
     /// Ends transfers on their way, and returns.
@@ -112,6 +170,11 @@ impl Authority {
     /// Has whoever is to be notified of `zone` told that it has changed.
     pub async fn tell(&self, zone: Arc<Zone>) {
         let _ = self.commands.send(Command::Tell(zone)).await;
+    }
+
+    /// Asks the primaries of the replica at `origin` at once, as a notice would have it.
+    pub async fn refresh(&self, origin: &Name) {
+        let _ = self.commands.send(Command::Notice(origin.clone())).await;
     }
 
     /// One more replica; in the place of the one with its origin.

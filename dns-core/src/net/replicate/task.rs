@@ -1,5 +1,7 @@
 //! The task: waits for whatever comes first, and does what the cores say.
 
+mod members;
+
 use std::collections::HashMap;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::PathBuf;
@@ -10,12 +12,15 @@ use tokio::net::UdpSocket;
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
+use super::attempt::Ended;
+use super::status::{ReplicaStatus, ReplicationStatus};
 use super::{Command, Replica, attempt, random, saved, wall};
-use crate::catalog::{self, Member, MemberChange};
+use crate::catalog::Member;
 use crate::name::Name;
+use crate::net::asked::TlsClient;
 use crate::notify::Notifier;
 use crate::primary::{Installed, Primary};
-use crate::secondary::{AttemptError, Change, Secondary, SecondaryConfig};
+use crate::secondary::{AttemptError, Change, Secondary};
 use crate::transfer::Received;
 use crate::zone::{Difference, Zone};
 
@@ -25,7 +30,9 @@ pub(super) struct Task {
     begin: Instant,
     replicas: HashMap<Name, State>,
     notifier: Notifier,
-    attempts: JoinSet<(Name, Result<Received, AttemptError>)>,
+    attempts: JoinSet<(Name, Ended)>,
+    tls: TlsClient,
+    status: ReplicationStatus,
 }
 
 struct State {
@@ -38,7 +45,7 @@ struct State {
 }
 
 impl Task {
-    pub(super) fn new(primary: Primary, directory: Option<PathBuf>) -> Task {
+    pub(super) fn new(primary: Primary, directory: Option<PathBuf>, tls: TlsClient) -> Task {
         Task {
             primary,
             directory,
@@ -46,6 +53,8 @@ impl Task {
             replicas: HashMap::new(),
             notifier: Notifier::default(),
             attempts: JoinSet::new(),
+            tls,
+            status: ReplicationStatus::default(),
         }
     }
 
@@ -84,7 +93,11 @@ impl Task {
             let _ = std::fs::remove_file(file);
         }
         for member in state.members {
-            self.remove(&member.zone.0);
+            // Another catalog's, or the configuration's, stay.
+            let owner = self.replicas.get(&member.zone.0.folded()).map(|member| &member.listed_in);
+            if owner.is_some_and(|owner| owner.as_ref() == Some(&origin.folded())) {
+                self.remove(&member.zone.0);
+            }
         }
     }
 
@@ -109,7 +122,10 @@ impl Task {
                     None => return,
                 },
                 Some(ended) = self.attempts.join_next() => match ended {
-                    Ok((origin, outcome)) => self.ended(&origin, outcome),
+                    Ok((origin, ended)) => {
+                        self.status.note(&ended);
+                        self.ended(&origin, ended.outcome);
+                    }
                     Err(error) => tracing::error!(%error, "a transfer panicked"),
                 },
                 Some((len, from)) = receive(v4.as_ref(), &mut from_v4) => {
@@ -135,7 +151,20 @@ impl Task {
             Command::Tell(zone) => self.tell(&zone),
             Command::Add(replica) => self.add(*replica),
             Command::Remove(origin) => self.remove(&origin),
+            Command::Status(tell) => drop(tell.send(self.status())),
         }
+    }
+
+    fn status(&mut self) -> ReplicationStatus {
+        let now = self.now();
+        let replica = |state: &State| ReplicaStatus {
+            origin: state.secondary.origin().clone(),
+            serial: state.secondary.zone().map(|zone| zone.soa().serial),
+            expires_in: state.secondary.expires().map(|at| at.saturating_sub(now)),
+        };
+        let replicas = self.replicas.values().map(replica).collect();
+        let durations = std::mem::take(&mut self.status.durations);
+        ReplicationStatus { durations, replicas, ..self.status.clone() }
     }
 
     fn begin_attempts(&mut self) {
@@ -145,8 +174,8 @@ impl Task {
                 return;
             }
             if let Some(attempt) = state.secondary.poll_attempt(now) {
-                let origin = origin.clone();
-                self.attempts.spawn(async move { (origin, attempt::run(attempt).await) });
+                let (origin, tls) = (origin.clone(), self.tls.clone());
+                self.attempts.spawn(async move { (origin, attempt::run(attempt, tls).await) });
             }
         }
     }
@@ -210,64 +239,6 @@ impl Task {
             }
             Ok(_) => {}
             Err(error) => tracing::error!(zone = %origin, %error, "a journal cannot be written"),
-        }
-    }
-
-    /// Works in what a new version of a catalog lists.
-    fn list(&mut self, zone: &Zone) {
-        let key = zone.origin().folded();
-        let Some(state) = self.replicas.get_mut(&key).filter(|state| state.replica.catalog) else {
-            return;
-        };
-        let members = match catalog::members(zone) {
-            Ok(members) => members,
-            Err(error) => {
-                tracing::error!(catalog = %key, %error, "its members stay as they are");
-                return;
-            }
-        };
-        let changes = catalog::changes(&state.members, &members);
-        state.members = members;
-        let template = state.replica.clone();
-        for change in changes {
-            let (member, anew) = match change {
-                MemberChange::Added(member) => (member, true),
-                MemberChange::Reset(member) => {
-                    self.remove(&member.zone.0);
-                    (member, true)
-                }
-                MemberChange::Removed(member) => (member, false),
-                MemberChange::Changed(_) => continue,
-            };
-            self.member(&key, member, anew, &template);
-        }
-    }
-
-    /// A zone that another catalog or the configuration names already stays theirs (RFC 9432 §5.2).
-    fn member(&mut self, catalog: &Name, member: Member, added: bool, template: &Replica) {
-        let origin = member.zone.0;
-        let ours = self
-            .replicas
-            .get(&origin.folded())
-            .map(|state| state.listed_in.as_ref() == Some(catalog));
-        match (added, ours) {
-            (true, None) if self.primary.resolver().zone(&origin).is_none() => {
-                tracing::info!(zone = %origin, %catalog, "listed in a catalog");
-                let primaries = template.config.primaries.clone();
-                let mut config = SecondaryConfig::new(origin, primaries);
-                config.limits = template.config.limits;
-                let options = template.options.clone();
-                let replica = Replica { config, options, catalog: false };
-                self.add_listed(replica, Some(catalog.clone()));
-            }
-            (true, _) => {
-                tracing::warn!(zone = %origin, %catalog, "listed in a catalog, and here already");
-            }
-            (false, Some(true)) => {
-                tracing::info!(zone = %origin, %catalog, "listed in its catalog no more");
-                self.remove(&origin);
-            }
-            (false, _) => {}
         }
     }
 

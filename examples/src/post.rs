@@ -11,7 +11,7 @@ use ureq::Agent;
 
 /// A destination. What waits when it is dropped is still delivered, or given up soon after.
 #[derive(Debug)]
-pub(super) struct Post {
+pub(crate) struct Post {
     queue: Option<Sender<String>>,
     thread: Option<JoinHandle<()>>,
     line: Arc<Line>,
@@ -24,13 +24,16 @@ struct Line {
     url: Secret,
     /// The URL as logs may show it.
     shown: String,
+    /// The counter of deliveries by outcome.
+    metric: &'static str,
     /// When the end was asked for.
     ending: OnceLock<Instant>,
 }
 
 impl Post {
-    /// Begins. The URL may carry a key: logs show its host alone.
-    pub(super) fn new(url: &Secret) -> Result<Self> {
+    /// Begins. The URL may carry a key: logs show its host alone. `metric` counts what becomes of
+    /// each body, by `outcome`: `delivered`, `failed`, `dropped`.
+    pub(crate) fn new(url: &Secret, metric: &'static str) -> Result<Self> {
         let shown = redacted(url.expose());
         let fits = ["http://", "https://"].iter().any(|scheme| url.expose().starts_with(scheme));
         if !fits || url.expose().parse::<ureq::http::Uri>().is_err() {
@@ -39,7 +42,8 @@ impl Post {
         let (queue, bodies) = crossbeam_channel::bounded::<String>(MOST_WAITING);
         let config = Agent::config_builder().timeout_global(Some(TIMEOUT));
         let agent: Agent = config.http_status_as_error(false).max_redirects(0).build().into();
-        let line = Arc::new(Line { agent, url: url.clone(), shown, ending: OnceLock::new() });
+        let (url, ending) = (url.clone(), OnceLock::new());
+        let line = Arc::new(Line { agent, url, shown, metric, ending });
         let own = Arc::clone(&line);
         let post = move || bodies.into_iter().for_each(|body| own.deliver(&body));
         let thread = std::thread::Builder::new().name("post".into()).spawn(post);
@@ -48,16 +52,16 @@ impl Post {
     }
 
     /// Hands a body over; never waits.
-    pub(super) fn send(&self, body: String) {
+    pub(crate) fn send(&self, body: String) {
         let Some(queue) = &self.queue else { return };
         if let Err(TrySendError::Full(_)) = queue.try_send(body) {
-            metrics::counter!(DELIVERIES, "outcome" => "dropped").increment(1);
+            self.line.count("dropped");
             tracing::error!(to = self.line.shown, "an alert was dropped: too many wait");
         }
     }
 
     /// From now on what waits has a moment left. Dropping does the same, and waits for it.
-    pub(super) fn end(&self) {
+    pub(crate) fn end(&self) {
         let _ = self.line.ending.set(Instant::now());
     }
 }
@@ -76,25 +80,29 @@ impl Line {
     fn deliver(&self, body: &str) {
         for attempt in 1.. {
             if self.ending.get().is_some_and(|since| since.elapsed() >= GRACE) {
-                metrics::counter!(DELIVERIES, "outcome" => "failed").increment(1);
+                self.count("failed");
                 tracing::error!(to = self.shown, "an alert is given up: this ends");
                 return;
             }
             let (failure, asked) = match self.post(body) {
                 Ok(()) => {
-                    metrics::counter!(DELIVERIES, "outcome" => "delivered").increment(1);
+                    self.count("delivered");
                     return;
                 }
                 Err(failed) => failed,
             };
             let Some(pause) = Retry::default().pause(attempt, failure, asked) else {
-                metrics::counter!(DELIVERIES, "outcome" => "failed").increment(1);
+                self.count("failed");
                 tracing::error!(to = self.shown, ?failure, attempt, "an alert is not delivered");
                 return;
             };
             tracing::warn!(to = self.shown, ?failure, attempt, "an alert is not delivered yet");
             self.wait(pause);
         }
+    }
+
+    fn count(&self, outcome: &'static str) {
+        metrics::counter!(self.metric, "outcome" => outcome).increment(1);
     }
 
     /// Waits, no longer than the end allows.
@@ -123,4 +131,3 @@ const TIMEOUT: Duration = Duration::from_secs(5);
 /// How often a pause looks whether this ends.
 const LOOK: Duration = Duration::from_millis(100);
 const GRACE: Duration = Duration::from_secs(3);
-pub(super) const DELIVERIES: &str = "watch_deliveries_total";

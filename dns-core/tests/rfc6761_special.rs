@@ -5,9 +5,10 @@
 mod asker;
 
 use asker::{CLIENT, NOW, ask, edns_query, lines, query, send_wire};
-use dns_core::Resolver;
+use dns_core::question::Query;
+use dns_core::{Resolver, View};
 use hickory_proto::op::{Message, OpCode, ResponseCode};
-use hickory_proto::rr::{DNSClass, RecordType};
+use hickory_proto::rr::{DNSClass, Name, RData, Record, RecordType, rdata::A};
 
 fn site() -> Resolver {
     Resolver::builder().build()
@@ -107,4 +108,21 @@ fn odd_queries_are_told_what_is_wrong_with_them() {
     odd.metadata.truncation = true;
     let answer = send_wire(&site, &odd.to_vec().expect("a query")).expect("an answer");
     assert_eq!(lines(&answer.answers), ["localhost. 10800 A 127.0.0.1"]);
+}
+
+#[test]
+fn what_may_not_be_asked_is_refused_though_an_answer_is_cached() {
+    let site = site();
+    let mut chaos = query("a.example.", RecordType::A);
+    chaos.queries[0].set_query_class(DNSClass::CH);
+    let wire = chaos.to_vec().expect("a query");
+    let mut answer = chaos.clone().into_response();
+    let owner = Name::from_ascii("a.example.").expect("a name");
+    answer.add_answer(Record::from_rdata(owner, 60, RData::A(A::new(192, 0, 2, 1))));
+    let asked = Query::parse(&wire).expect("a query");
+    let response = answer.to_vec().expect("a response");
+    site.inject(NOW, View::default(), &asked, &response).expect("taken");
+    let answer = send_wire(&site, &wire).expect("an answer");
+    assert_eq!(answer.metadata.response_code, ResponseCode::Refused);
+    assert!(answer.answers.is_empty());
 }

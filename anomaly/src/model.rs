@@ -1,5 +1,7 @@
 //! Everything learned about one series, and what it lets expect.
 
+mod seasons;
+
 use crate::blocks::{Blocks, Habits, Needed, Slow as SlowChange};
 use crate::cadence::Cadence;
 use crate::config::{Config, Limits};
@@ -7,10 +9,10 @@ use crate::decay::Gains;
 use crate::finite::{larger, smaller};
 use crate::flatline::Flatline;
 use crate::forecast::Forecast;
-use crate::hierarchy::{FOUND_SLOTS, Hierarchy, slots};
+use crate::hierarchy::{FOUND_SLOTS, Hierarchy};
 use crate::horizons::Standing;
 use crate::moments::{Persistence, Scale};
-use crate::rhythm::{Rewritten, Rhythm};
+use crate::rhythm::Rhythm;
 use crate::sample::UnixNanos;
 #[cfg(feature = "serde")]
 use crate::sample::learnable;
@@ -151,20 +153,6 @@ impl Model {
         Forecast { expected, carried, season, edge, scale, per_unit, own, phase }
     }
 
-    /// The phase of an instant in the first season, the part of all seasons there, and how steep it is.
-    fn season(&self, at: UnixNanos) -> (f64, f64, f64) {
-        self.local_season(self.wall.local(at))
-    }
-
-    fn local_season(&self, at: UnixNanos) -> (f64, f64, f64) {
-        let Some(profile) = &self.profile else { return (0.0, 0.0, 0.0) };
-        let phase = profile.phase(at);
-        let (season, edge) = profile.offset(phase);
-        let Some(found) = &self.discovery else { return (phase, season, edge) };
-        let more = found.offset(at);
-        (phase, season + more.0, edge + more.1)
-    }
-
     /// Adds a value to its block. True when that is full: see [`Model::end_block`].
     pub(crate) fn add_to_block(
         &mut self,
@@ -196,46 +184,12 @@ impl Model {
         }
     }
 
-    /// Compares the season of the last period with the learned one, at the end of each quarter.
-    pub(crate) fn look_at_season(
-        &mut self,
-        at: UnixNanos,
-        value: f64,
-        forecast: &Forecast,
-    ) -> Option<Rewritten> {
-        let (Some(profile), Some(rhythm)) = (&mut self.profile, &mut self.rhythm) else {
-            return None;
-        };
-        if profile.is_gathering() {
-            return None;
-        }
-        let from_anchor = value - profile.anchor();
-        let said =
-            rhythm.observe(at, forecast.phase, from_anchor, forecast.season, forecast.scale)?;
-        rhythm.restart();
-        profile.relearn(self.wall.local(at));
-        if let Some(found) = &mut self.discovery {
-            found.let_go();
-        }
-        Some(said)
-    }
-
     /// Where forecasts start from.
     pub(crate) fn standing(&self, at: UnixNanos, config: &Config) -> Standing {
         let level = self.trend.level();
         let scale = self.scale.floored(level).max(config.scale_floor);
         let seasonal = self.profile.as_deref().is_some_and(|profile| !profile.is_gathering());
         Standing { at, spacing: self.cadence.spacing(), level, scale, seasonal }
-    }
-
-    /// The season's part at an instant to come, in whatever the local time is then.
-    pub(crate) fn season_at(&self, at: UnixNanos, config: &Config) -> f64 {
-        #[cfg(feature = "zones")]
-        if let Some(zone) = &config.zone {
-            return self.local_season(zone.local(at)).1;
-        }
-        let _ = config;
-        self.season(at).1
     }
 
     /// What the last residual lets expect so many ticks ahead.
@@ -275,61 +229,6 @@ impl Model {
         }
         self.gather(at, phase, expected + clipped, innovation, season);
         self.gather_more(at, phase, Self::near(value, forecast), Some(innovation), season);
-    }
-
-    fn gather(&mut self, at: UnixNanos, phase: f64, value: f64, innovation: f64, season: f64) {
-        if self.discovery.as_deref().is_some_and(Hierarchy::is_first_wanted) {
-            self.discover(at, value);
-        } else if let Some(profile) = &mut self.profile {
-            let held = self.discovery.as_deref().is_some_and(Hierarchy::holds_the_first);
-            if !held && profile.learn(self.wall.local(at), phase, value, innovation) {
-                // From here on the season speaks for its part; the trend keeps the rest.
-                let level = self.trend.level() + season - self.season(at).1;
-                self.trend.settle(level);
-            }
-        }
-    }
-
-    /// A value with the worst of an outlier taken off, for who does not know what to expect yet.
-    fn near(value: f64, forecast: &Forecast) -> f64 {
-        let far = BEYOND * forecast.scale;
-        value.clamp(forecast.expected - far, forecast.expected + far)
-    }
-
-    /// Teaches the seasons over the first one, once that takes part. `season` is what all of them
-    /// were before.
-    fn gather_more(
-        &mut self,
-        at: UnixNanos,
-        phase: f64,
-        value: f64,
-        innovation: Option<f64>,
-        season: f64,
-    ) {
-        let (Some(found), Some(profile)) = (&mut self.discovery, &self.profile) else { return };
-        if profile.is_gathering() {
-            return;
-        }
-        let local = self.wall.local(at);
-        let left = value - profile.offset(phase).0;
-        if found.learn(local, left, innovation, self.cadence.spacing()) {
-            if let Some(rhythm) = &mut self.rhythm {
-                rhythm.restart();
-            }
-            self.trend.settle(self.trend.level() + season - self.season(at).1);
-        }
-    }
-
-    /// Looks for a season; one that is found is learned from here on.
-    fn discover(&mut self, at: UnixNanos, value: f64) {
-        let spacing = self.cadence.spacing();
-        let (Some(found), Some(profile)) = (&mut self.discovery, &mut self.profile) else { return };
-        if let Some(period) = found.find_first(at, value, spacing) {
-            let slots = slots(period, spacing).unwrap_or(FOUND_SLOTS);
-            profile.assign(Season::new(period, slots));
-        } else if found.is_in_vain() {
-            (self.discovery, self.profile, self.rhythm) = (None, None, None);
-        }
     }
 
     /// Puts aside a value that may be the first of a change. It teaches nothing but the tail,
@@ -428,7 +327,5 @@ impl Model {
 const CLIP: f64 = 2.0;
 /// What a strange value leaves behind counts that many scales at most.
 const FARTHEST: f64 = 16.0;
-/// So many scales away is where a level that is learned anew may be.
-const BEYOND: f64 = 64.0;
 /// How fast it is learned how often a series repeats itself: a half-life of 2048 values.
 const FLAT_GAIN: f32 = 3.383_936e-4;
